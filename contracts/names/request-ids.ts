@@ -1,0 +1,13 @@
+/** The requestId of a service deletion: `<traceId>_<serviceInstanceId>` (seed: tenant-service-deletion, section 3). */
+export const serviceRequestId = (traceId: string, serviceInstanceId: string): string => `${traceId}_${serviceInstanceId}`;
+
+/** The requestId of a tenant's clean-up; `turn` counts the clean-ups asked for in one emptying. */
+export const tenantRequestId = (tenantId: string, emptying: number, turn = 1): string =>
+  turn === 1 ? `tenant~${tenantId}~${emptying}` : `tenant~${tenantId}~${emptying}~${turn}`;
+
+/** The jobId of an attempt, which is also the Airflow run id. */
+export const jobIdFor = (requestId: string, attempt: number): string =>
+  attempt === 1 ? `del_req_${requestId}` : `del_req_${requestId}~${attempt}`;
+
+/** The id of an outgoing event: derived, so that a repeat is recognisable. */
+export const eventIdFor = (requestId: string, what: string, n: number): string => `${requestId}/${what}/${n}`;

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, options: Record<string, unknown> = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], pool: 'forks' as const, ...options },
+});
+
+/** Suites that need parts of the stack name the setup that brings them; each project is a folder under test/. */
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit'),
+      project('workflows', { testTimeout: 60_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('replay', { testTimeout: 60_000 }),
+      project('integration', { testTimeout: 60_000, hookTimeout: 300_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
+      project('e2e', { testTimeout: 300_000, hookTimeout: 600_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
+    ],
+  },
+});
