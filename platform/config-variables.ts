@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { parseDuration } from './duration.js';
+import type { Role } from './roles.js';
+import type { Pepper } from './subject-ref.js';
+
+/** What is known of a variable besides its form. */
+export interface VariableMeta {
+  readonly description: string;
+  /** Its value is never repeated in a message. */
+  readonly secret?: true;
+  /** The roles that cannot run without it. */
+  readonly requiredBy?: readonly Role[];
+}
+
+/** The description of every variable, by its schema. */
+export const aboutVariable = z.registry<VariableMeta>();
+
+const text = z.string().trim().min(1);
+
+const whole = (min: number, max: number) =>
+  z.string().trim().regex(/^\d{1,9}$/, `write a whole number from ${min} to ${max}`).transform(Number)
+    .refine((n) => n >= min && n <= max, `write a whole number from ${min} to ${max}`);
+
+const port = whole(0, 65_535);
+
+const duration = z.string().transform((value, ctx) => {
+  try {
+    return parseDuration(value);
+  } catch (error) {
+    ctx.addIssue({ code: 'custom', message: (error as RangeError).message.replace(/^.*?: /, '') });
+    return z.NEVER;
+  }
+});
+const positiveDuration = duration.refine((ms) => ms > 0, 'write a duration longer than 0');
+
+const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], 'write true or false')).transform((value) => value === 'true');
+
+const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, ''))
+  .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
+
+const databaseUrl = z.string().trim()
+  .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
+
+const brokers = z.string().transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+  .pipe(z.array(z.string().regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'write host:port, several with commas between')).min(1, 'write host:port, several with commas between'));
+
+const PEPPER_FORM = 'write one secret of 16 characters or more, or several as v2:secret,v1:secret with the newest first';
+
+const peppers = z.string().trim().transform((value, ctx): Pepper[] => {
+  const versioned = /^v[1-9]\d{0,3}:/.test(value);
+  const found = (versioned ? value.split(',') : [value]).map((part) => {
+    const match = versioned ? /^v([1-9]\d{0,3}):(.*)$/.exec(part.trim()) : ['', '1', part];
+    return { version: Number(match?.[1] ?? 0), secret: match?.[2] ?? '' };
+  });
+  const falling = found.every(({ version }, i) => i === 0 || version < (found[i - 1]?.version ?? 0));
+  if (found.some(({ version, secret }) => version === 0 || secret.length < 16) || !falling) {
+    ctx.addIssue({ code: 'custom', message: PEPPER_FORM });
+    return z.NEVER;
+  }
+  return found;
+});
+
+const KAFKA_ROLES = ['ingress', 'trigger', 'result', 'relay', 'api'] as const;
+const DATABASE_ROLES = ['worker', ...KAFKA_ROLES] as const;
+
+const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<VariableMeta, 'description'> = {}): S => {
+  aboutVariable.add(schema, { description, ...more });
+  return schema;
+};
+
+/** Every variable that Expunge reads itself, in the order of the README's table. Temporal's own are read by its library. */
+export const VARIABLES = {
+  KAFKA_BROKERS: about(brokers.optional(), 'Kafka bootstrap servers, `host:port`, with commas between', { requiredBy: KAFKA_ROLES }),
+  KAFKA_TOPIC_PREFIX: about(text.regex(/^[A-Za-z0-9._-]{1,100}$/, 'write letters, digits, dots, _ and - only').prefault('nova'), 'Prefix of the topics `<prefix>.deletion.events` and `<prefix>.content.events`'),
+  KAFKA_SASL_MECHANISM: about(text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], 'write plain, scram-sha-256 or scram-sha-512')).optional(), 'SASL mechanism: plain, scram-sha-256 or scram-sha-512; needs user name and password'),
+  KAFKA_SASL_USERNAME: about(text.optional(), 'SASL user name'),
+  KAFKA_SASL_PASSWORD: about(z.string().optional(), 'SASL password', { secret: true }),
+  KAFKA_TLS: about(yesOrNo.prefault('false'), 'Speak TLS with Kafka'),
+  KAFKA_TLS_CA: about(text.optional(), 'File of the certificate authority that signed the brokers; the system’s own when left out'),
+  KAFKA_TLS_CERT: about(text.optional(), 'File of the client certificate; needs KAFKA_TLS_KEY'),
+  KAFKA_TLS_KEY: about(text.optional(), 'File of the client certificate’s key'),
+  TEMPORAL_UI_URL: about(httpUrl.optional(), 'Where people open Temporal’s Web UI; answers and notifications then link to the run'),
+  DATABASE_URL: about(databaseUrl.optional(), 'PostgreSQL, `postgresql://user:password@host:port/database`', { secret: true, requiredBy: DATABASE_ROLES }),
+  DATABASE_POOL_SIZE: about(whole(1, 500).prefault('10'), 'PostgreSQL connections of one role at the most'),
+  AIRFLOW_API_URL: about(httpUrl.optional(), 'Airflow’s address, without `/api/v2`', { requiredBy: ['trigger'] }),
+  AIRFLOW_USERNAME: about(text.optional(), 'Airflow user, for a token from `/auth/token`; needs AIRFLOW_PASSWORD'),
+  AIRFLOW_PASSWORD: about(z.string().optional(), 'Airflow password', { secret: true }),
+  AIRFLOW_TOKEN: about(text.optional(), 'Airflow bearer token, instead of user and password', { secret: true }),
+  AIRFLOW_DAG_MISSING_GRACE: about(duration.prefault('60s'), 'How long a DAG may be missing before its deletion fails with DAG_NOT_FOUND'),
+  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'api'] }),
+  SOFT_DELETE_GRACE: about(duration.prefault('30d'), 'Wait after a soft deletion, during which it can be cancelled'),
+  POLICY_FILE: about(text.optional(), 'Policies by service type; `deploy/policies.yaml` when left out'),
+  RESULT_TIMEOUT: about(positiveDuration.prefault('24h'), 'How long Airflow’s result is awaited, where the policy file says nothing'),
+  AUTO_RETRIES: about(whole(0, 100).prefault('3'), 'Automatic retries before a deletion is parked, where the policy file says nothing'),
+  RETRY_BACKOFF: about(duration.prefault('1m'), 'Wait before the first retry; doubles each time'),
+  MAX_RETRY_BACKOFF: about(duration.prefault('1h'), 'Longest wait between retries'),
+  PARKING_WINDOW: about(positiveDuration.prefault('7d'), 'A parked deletion is told of again this often'),
+  DUE_IN: about(positiveDuration.prefault('30d'), 'Receipt to due date (GDPR 12(3))'),
+  TENANT_PURGE_GRACE: about(duration.prefault('24h'), 'Wait between a tenant’s last service and its clean-up'),
+  INVENTORY_MAX_STALENESS: about(positiveDuration.prefault('30s'), 'Older than this the service inventory decides nothing'),
+  WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
+  OUTBOX_POLL: about(positiveDuration.prefault('5s'), 'The relay looks for unsent rows at least this often'),
+  OUTBOX_BATCH: about(whole(1, 10_000).prefault('100'), 'Outbox rows sent together'),
+  OUTBOX_KEEP: about(duration.prefault('7d'), 'How long sent outbox rows are kept'),
+  WORKER_ACTIVITY_SLOTS: about(whole(1, 1_000).prefault('40'), 'Activities at once in a lane whose policy names no `workerSlots`'),
+  WORKER_WORKFLOW_TASK_SLOTS: about(whole(2, 1_000).prefault('40'), 'Workflow tasks at once in a lane'),
+  WORKER_CACHED_WORKFLOWS: about(whole(0, 100_000).prefault('500'), 'Workflows that a lane’s worker keeps in memory'),
+  API_HOST: about(text.prefault('127.0.0.1'), 'Interface that the API listens on'),
+  API_PORT: about(port.prefault('8080'), 'Port of the API; 0 takes a free one'),
+  HEALTH_HOST: about(text.prefault('127.0.0.1'), 'Interface of `/livez`, `/readyz` and `/metrics`'),
+  HEALTH_PORT: about(z.literal('off').or(port).prefault('8081'), 'Port of `/livez`, `/readyz` and `/metrics` of each process; 0 takes a free one, `off` none'),
+  LOG_LEVEL: about(text.toLowerCase().pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'write trace, debug, info, warn, error, fatal or silent')).prefault('info'), 'trace, debug, info, warn, error, fatal or silent'),
+  SHUTDOWN_TIMEOUT: about(positiveDuration.prefault('15s'), 'What is still in hand this long after SIGTERM is left behind'),
+} as const;
+
+export type VariableName = keyof typeof VARIABLES;
+/** The environment once read: every variable by its own name. */
+export type ParsedVariables = z.output<z.ZodObject<typeof VARIABLES>>;

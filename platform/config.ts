@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
+import { aboutVariable, VARIABLES } from './config-variables.js';
+import type { ParsedVariables, VariableName } from './config-variables.js';
+import type { Role } from './roles.js';
+import type { Pepper } from './subject-ref.js';
+
+/** One thing that is wrong with one variable. */
+export interface Fault {
+  readonly variable: string;
+  readonly remedy: string;
+  /** As given; never that of a secret. */
+  readonly value?: string;
+}
+
+/** The environment cannot be used; every fault is named, so that they can be mended in one go. */
+export class ConfigFault extends Error {
+  override readonly name = 'ConfigFault';
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    const lines = faults.map(({ variable, value, remedy }) => `  ${variable}${value === undefined ? '' : ` is "${value}"`}: ${remedy}`);
+    super(`The configuration cannot be used:\n${lines.join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly topicPrefix: string;
+  readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string };
+  /** PEM texts; an empty object means TLS with the system's authorities. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+export interface TemporalConfig {
+  /** Address, TLS, API key and gRPC metadata, as Temporal's clients take them. */
+  readonly connection: Pick<ClientConnectConfig['connectionOptions'], 'address' | 'tls' | 'apiKey' | 'metadata'>;
+  readonly namespace: string;
+  readonly uiUrl?: string;
+}
+
+export type AirflowCredentials = { readonly token: string } | { readonly username: string; readonly password: string };
+
+/** What the process was told. Durations are in milliseconds. What no role asked for is a ConfigFault when it is read unset. */
+export interface Config {
+  readonly kafka: KafkaConfig;
+  readonly temporal: TemporalConfig;
+  readonly database: { readonly url: string; readonly poolSize: number };
+  readonly airflow: { readonly apiUrl: string; readonly credentials?: AirflowCredentials; readonly dagMissingGraceMs: number; readonly watcherIntervalMs: number };
+  /** Newest first. */
+  readonly subjectPeppers: readonly Pepper[];
+  readonly policy: {
+    readonly file?: string;
+    /** What the policy file leaves open. */
+    readonly defaults: { readonly resultTimeoutMs: number; readonly autoRetries: number; readonly retryBackoffMs: number; readonly maxRetryBackoffMs: number; readonly parkingWindowMs: number; readonly dueInMs: number; readonly workerSlots: number };
+  };
+  readonly softDeleteGraceMs: number;
+  readonly tenantPurgeGraceMs: number;
+  readonly inventoryMaxStalenessMs: number;
+  readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
+  readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number };
+  readonly api: { readonly host: string; readonly port: number };
+  readonly health: { readonly host: string; readonly port: number | 'off' };
+  readonly log: { readonly level: ParsedVariables['LOG_LEVEL'] };
+  readonly shutdownTimeoutMs: number;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the environment, once. An empty variable counts as unset.
+ * @param roles those that will run: what they cannot do without is asked for at once.
+ * @throws ConfigFault naming every fault.
+ */
+export function loadConfig(env: Environment = process.env, { roles = [] }: { readonly roles?: readonly Role[] } = {}): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== '')) as Record<string, string>;
+  const faults: Fault[] = [];
+  for (const [variable, schema] of Object.entries(VARIABLES)) {
+    const needing = roles.filter((role) => aboutVariable.get(schema)?.requiredBy?.includes(role));
+    if (given[variable] === undefined && needing.length > 0) faults.push({ variable, remedy: `not set; the role ${needing.join(', ')} needs it: ${aboutVariable.get(schema)?.description ?? ''}` });
+  }
+  const parsed = z.object(VARIABLES).safeParse(given);
+  for (const issue of parsed.error?.issues ?? []) {
+    const variable = String(issue.path[0]);
+    const secret = aboutVariable.get(VARIABLES[variable as VariableName])?.secret;
+    faults.push({ variable, remedy: issue.message, ...(secret ? {} : { value: given[variable] ?? '' }) });
+  }
+  faults.push(...togetherFaults(given));
+  const tls = readTls(given, faults);
+  const temporal = readTemporal(given, faults);
+  if (!parsed.success || faults.length > 0) throw new ConfigFault(faults);
+  return shape(parsed.data, tls, temporal);
+}
+
+/** Variables that make sense only together. */
+function togetherFaults(given: Environment): Fault[] {
+  const needs = (variable: VariableName, ...others: VariableName[]): Fault[] =>
+    given[variable] === undefined ? [] : others.filter((other) => given[other] === undefined).map((other) => ({ variable: other, remedy: `not set, and ${variable} needs it` }));
+  const faults = [
+    ...needs('KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'),
+    ...needs('KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'),
+    ...needs('KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'),
+    ...needs('KAFKA_TLS_KEY', 'KAFKA_TLS_CERT'),
+    ...needs('AIRFLOW_USERNAME', 'AIRFLOW_PASSWORD'),
+    ...needs('AIRFLOW_PASSWORD', 'AIRFLOW_USERNAME'),
+  ];
+  const tlsFiles = (['KAFKA_TLS_CA', 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'] as const).filter((name) => given[name] !== undefined);
+  if (tlsFiles.length > 0 && given.KAFKA_TLS?.trim().toLowerCase() !== 'true') faults.push({ variable: 'KAFKA_TLS', remedy: `not true, though ${tlsFiles.join(', ')} is set: set it to true, or leave the files out` });
+  if (given.AIRFLOW_TOKEN !== undefined && given.AIRFLOW_USERNAME !== undefined) faults.push({ variable: 'AIRFLOW_TOKEN', remedy: 'set as well as AIRFLOW_USERNAME: leave one of them out' });
+  return faults;
+}
+
+function readTls(given: Environment, faults: Fault[]): NonNullable<KafkaConfig['tls']> {
+  const read = (variable: VariableName): string | undefined => {
+    const path = given[variable];
+    if (path === undefined) return undefined;
+    try {
+      return readFileSync(path.trim(), 'utf8');
+    } catch (error) {
+      faults.push({ variable, value: path, remedy: `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}): name a PEM file that this process may read` });
+      return undefined;
+    }
+  };
+  const [ca, cert, key] = [read('KAFKA_TLS_CA'), read('KAFKA_TLS_CERT'), read('KAFKA_TLS_KEY')];
+  return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+}
+
+function readTemporal(given: Record<string, string>, faults: Fault[]): Omit<TemporalConfig, 'uiUrl'> {
+  try {
+    const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars: given });
+    const set = Object.fromEntries(Object.entries(connectionOptions).filter(([, value]) => value !== undefined));
+    return { connection: set, namespace };
+  } catch (error) {
+    faults.push({ variable: 'TEMPORAL_*', remedy: error instanceof Error ? error.message : String(error) });
+    return { connection: {}, namespace: 'default' };
+  }
+}
+
+function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temporal: Omit<TemporalConfig, 'uiUrl'>): Config {
+  const demanded = <N extends VariableName>(name: N): NonNullable<ParsedVariables[N]> => {
+    const value = vars[name];
+    if (value === undefined) throw new ConfigFault([{ variable: name, remedy: `not set: ${aboutVariable.get(VARIABLES[name])?.description ?? ''}` }]);
+    return value;
+  };
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = vars;
+  const credentials: AirflowCredentials | undefined = vars.AIRFLOW_TOKEN !== undefined ? { token: vars.AIRFLOW_TOKEN }
+    : vars.AIRFLOW_USERNAME !== undefined && vars.AIRFLOW_PASSWORD !== undefined ? { username: vars.AIRFLOW_USERNAME, password: vars.AIRFLOW_PASSWORD } : undefined;
+  return {
+    kafka: {
+      get brokers() { return demanded('KAFKA_BROKERS'); },
+      topicPrefix: vars.KAFKA_TOPIC_PREFIX,
+      ...(mechanism && username !== undefined && password !== undefined ? { sasl: { mechanism, username, password } } : {}),
+      ...(vars.KAFKA_TLS ? { tls } : {}),
+    },
+    temporal: { ...temporal, ...(vars.TEMPORAL_UI_URL === undefined ? {} : { uiUrl: vars.TEMPORAL_UI_URL }) },
+    database: { get url() { return demanded('DATABASE_URL'); }, poolSize: vars.DATABASE_POOL_SIZE },
+    airflow: {
+      get apiUrl() { return demanded('AIRFLOW_API_URL'); },
+      ...(credentials ? { credentials } : {}),
+      dagMissingGraceMs: vars.AIRFLOW_DAG_MISSING_GRACE,
+      watcherIntervalMs: vars.WATCHER_INTERVAL,
+    },
+    get subjectPeppers() { return demanded('SUBJECT_PEPPER'); },
+    policy: {
+      ...(vars.POLICY_FILE === undefined ? {} : { file: vars.POLICY_FILE }),
+      defaults: { resultTimeoutMs: vars.RESULT_TIMEOUT, autoRetries: vars.AUTO_RETRIES, retryBackoffMs: vars.RETRY_BACKOFF, maxRetryBackoffMs: vars.MAX_RETRY_BACKOFF, parkingWindowMs: vars.PARKING_WINDOW, dueInMs: vars.DUE_IN, workerSlots: vars.WORKER_ACTIVITY_SLOTS },
+    },
+    softDeleteGraceMs: vars.SOFT_DELETE_GRACE,
+    tenantPurgeGraceMs: vars.TENANT_PURGE_GRACE,
+    inventoryMaxStalenessMs: vars.INVENTORY_MAX_STALENESS,
+    outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
+    worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS },
+    api: { host: vars.API_HOST, port: vars.API_PORT },
+    health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },
+    log: { level: vars.LOG_LEVEL },
+    shutdownTimeoutMs: vars.SHUTDOWN_TIMEOUT,
+  };
+}

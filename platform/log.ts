@@ -1,0 +1,32 @@
+import { pino, stdTimeFunctions } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
+
+export type Log = Logger;
+
+/** Fields that may name a person, wherever a caller puts them. Airflow's error text may, so it belongs in the ledger only. */
+const PERSONAL = ['userId', 'user_id', 'email', 'requestedBy', 'requested_by', 'payload', 'conf', 'errorText', 'error_text', 'error_message', 'authorization', 'password', 'token'];
+/** Of an error only what is surely no data: PostgreSQL puts the row's values into `detail`, HTTP clients the body. */
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { name, message, stack, cause } = error;
+  const code = 'code' in error && ['string', 'number'].includes(typeof error.code) ? { code: error.code } : {};
+  return { type: name, message, ...code, stack, ...(cause instanceof Error ? { cause: serializeError(cause) } : {}) };
+}
+
+const PATHS = PERSONAL.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
+
+/**
+ * The process's log: one JSON object a line on standard output, without personal data.
+ * @param destination where the lines go instead; for tests.
+ */
+export function createLog({ level, destination }: { readonly level: string; readonly destination?: DestinationStream }): Log {
+  const options = {
+    level,
+    base: { service: 'expunge' },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: serializeError, error: serializeError },
+    redact: { paths: PATHS, censor: '[redacted]' },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}

@@ -1,0 +1,39 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** From one second to thirty days: a deletion may take a moment or its whole legal month. */
+const DELETION_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400];
+
+/** All that Expunge counts. Labels hold kinds, lanes, statuses, topics and codes; never an id. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** A registry of its own for one process; two in one process do not disturb one another. */
+export function createMetrics({ processMetrics = false }: { readonly processMetrics?: boolean } = {}) {
+  const registry = new Registry();
+  const registers = [registry];
+  if (processMetrics) collectDefaultMetrics({ register: registry });
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) => new Counter({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) => new Gauge({ name, help, labelNames, registers });
+  return {
+    registry,
+    deletionsEnded: counter('expunge_deletions_ended_total', 'Deletions that ended, by how', 'kind', 'lane', 'status'),
+    deletionDuration: new Histogram({ name: 'expunge_deletion_duration_seconds', help: 'Request received to deletion completed', labelNames: ['kind', 'lane'], buckets: DELETION_SECONDS, registers }),
+    deletionsParked: counter('expunge_deletions_parked_total', 'Deletions that were parked, by failure code', 'kind', 'lane', 'code'),
+    triggers: counter('expunge_triggers_total', 'Attempts whose trigger was written', 'kind', 'lane'),
+    deadLetters: counter('expunge_dead_letters_total', 'Messages kept in a dead letter topic, by the topic they came on', 'topic', 'class'),
+    messages: counter('expunge_messages_total', 'Messages read, by what became of them', 'group', 'topic', 'outcome'),
+    consumerLag: gauge('kafka_consumer_lag', 'Messages in a partition that its consumer group has not committed', 'group', 'topic', 'partition'),
+    outboxUnsent: gauge('expunge_outbox_unsent', 'Outbox rows to be sent'),
+    outboxOldest: gauge('expunge_outbox_oldest_seconds', 'Age of the oldest outbox row to be sent; 0 when there is none'),
+    outboxDead: gauge('expunge_outbox_dead', 'Outbox rows that were refused too often and wait for a person'),
+    outboxSent: counter('expunge_outbox_sent_total', 'Outbox rows sent, by topic or signal', 'target'),
+    tenantUnknown: counter('expunge_tenant_unknown_total', 'Wakings for a tenant that the inventory has never heard of'),
+    tenantDecisionsNeeded: counter('expunge_tenant_decisions_needed_total', 'Emptyings of which only some deletions were in gdprMode: a person decides'),
+    erasedAfterCancel: counter('expunge_erased_after_cancel_total', 'Results that say something was erased after its deletion was cancelled'),
+    requestConflicts: counter('expunge_request_conflicts_total', 'Request ids that came for a second subject'),
+    results: counter('expunge_results_total', 'Results from Airflow, by what became of them', 'status', 'outcome'),
+    airflowRequests: counter('expunge_airflow_requests_total', 'Requests to Airflow, by operation and outcome', 'operation', 'outcome'),
+    inFlight: gauge('expunge_in_flight', 'Deletions that have not ended', 'kind', 'status'),
+    overdue: gauge('expunge_overdue', 'Deletions past their due date that have not ended'),
+    dueSoon: gauge('expunge_due_soon', 'Deletions whose due date is near and that have not ended'),
+  };
+}

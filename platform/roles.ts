@@ -1,0 +1,24 @@
+import type { Config } from './config.js';
+import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
+
+/** What one process can be asked to do. Every role can run in any number of processes. */
+export const ROLES = ['worker', 'ingress', 'trigger', 'result', 'relay', 'api'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What every role is started with; whatever else it needs it makes from these, and closes when it stops. */
+export interface RoleDeps {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** A role that runs. */
+export interface RunningRole {
+  /** Whether it does its work now: what /readyz asks. */
+  ready(): boolean | Promise<boolean>;
+  /** Finishes what is in hand, takes nothing new, and closes what it opened. */
+  stop(): Promise<void>;
+}
+
+export type StartRole = (deps: RoleDeps) => Promise<RunningRole>;

@@ -1,0 +1,51 @@
+import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { Config } from './config.js';
+import type { Log } from './log.js';
+import { untilReachable } from './patience.js';
+
+type TemporalPart = Pick<Config, 'temporal'>;
+
+interface ConnectOptions {
+  readonly log: Log;
+  /** Ends the wait for a server that is not there. */
+  readonly signal?: AbortSignal;
+}
+
+/** A client for the configured namespace, and its connection's end. */
+export interface TemporalClient {
+  readonly client: Client;
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+/** gRPC's INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED: the server was reached and said no. */
+const REFUSALS = new Set([3, 5, 7, 16]);
+
+const worthRetrying = (error: unknown): boolean => {
+  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
+  return !(isGrpcServiceError(cause) && REFUSALS.has(cause.code));
+};
+
+const serverName = ({ temporal }: TemporalPart): string => `Temporal at ${temporal.connection.address ?? 'localhost:7233'}`;
+
+/**
+ * Connects a client over gRPC; waits out a server that is not there yet.
+ * @throws the server's refusal (wrong API key, no permission), and the signal's reason when it aborts.
+ */
+export async function connectClient(config: TemporalPart, { log, signal }: ConnectOptions): Promise<TemporalClient> {
+  const connection = await untilReachable(() => Connection.connect(config.temporal.connection), {
+    what: serverName(config), log, worthRetrying, ...(signal ? { signal } : {}),
+  });
+  return { client: new Client({ connection, namespace: config.temporal.namespace }), connection, close: () => connection.close() };
+}
+
+/**
+ * Connects what workers poll with; waits out a server that is not there yet. The caller closes it, after its workers have stopped.
+ * @throws the server's refusal, and the signal's reason when it aborts.
+ */
+export async function connectWorker(config: TemporalPart, { log, signal }: ConnectOptions): Promise<NativeConnection> {
+  return untilReachable(() => NativeConnection.connect(config.temporal.connection), {
+    what: serverName(config), log, worthRetrying, ...(signal ? { signal } : {}),
+  });
+}
