@@ -1,0 +1,114 @@
+import type { Queryable } from '../database.js';
+
+/** A tenant, as the inventory knows it. */
+export interface Tenant {
+  readonly tenantId: string;
+  /** UNKNOWN: named by a request, but never provisioned with a service. */
+  readonly status: 'UNKNOWN' | 'ACTIVE' | 'EMPTY' | 'ERASED';
+  readonly emptyings: number;
+  /** Completed deletions since the tenant last became active. */
+  readonly gdprDeletions: number;
+  readonly otherDeletions: number;
+  readonly lastTraceId: string | null;
+  readonly emptiedAt: Date | null;
+  readonly erasedAt: Date | null;
+}
+
+/** One service instance of a tenant. */
+export interface Service {
+  readonly tenantId: string;
+  readonly serviceInstanceId: string;
+  readonly serviceType: string;
+  readonly dependsOn: readonly string[];
+  readonly status: 'ACTIVE' | 'DEPROVISIONED' | 'ERASED';
+  /** Which incarnation of this instance id it is. */
+  readonly generation: number;
+  /** By the producer's clock. */
+  readonly provisionedAt: Date;
+  readonly eventAt: Date;
+}
+
+/** An active service, and what its own deletion is doing. */
+export interface ActiveService extends Service {
+  /** live: it is being deleted. parked: its deletion failed and waits for someone. none: nobody asked to delete it. */
+  readonly deletion: 'none' | 'live' | 'parked';
+}
+
+/** A tenant under its row lock: nothing of it changes until the transaction ends. */
+export interface LockedTenant {
+  readonly row: Tenant;
+  readonly tx: Queryable;
+  change(patch: Partial<Omit<Tenant, 'tenantId'>>): Promise<void>;
+  activeServices(): Promise<ActiveService[]>;
+  service(instanceId: string): Promise<Service | undefined>;
+  /** How many deletions of its services are under way, dry runs and parked ones left out. */
+  deletionsUnderWay(): Promise<number>;
+  /** Marks the incarnation as erased; another incarnation stays as it is. */
+  markErased(instanceId: string, generation: number, requestId: string): Promise<Service | undefined>;
+}
+
+/** Locks a tenant's row for the rest of the transaction; a tenant never heard of gets a row of status UNKNOWN. */
+export async function lockTenant(tx: Queryable, tenantId: string): Promise<LockedTenant> {
+  await tx.rows('INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING', [tenantId]);
+  const [row] = await tx.rows<Tenant>('SELECT * FROM tenants WHERE tenant_id = $1 FOR UPDATE', [tenantId]);
+  if (!row) throw new Error('a tenant row vanished under its lock');
+  let current = row;
+
+  return {
+    tx,
+    get row() {
+      return current;
+    },
+    change: async (patch) => {
+      current = { ...current, ...patch };
+      await tx.rows(
+        `UPDATE tenants SET status = $2, emptyings = $3, gdpr_deletions = $4, other_deletions = $5, last_trace_id = $6,
+           emptied_at = $7, erased_at = $8, updated_at = now() WHERE tenant_id = $1`,
+        [
+          tenantId,
+          current.status,
+          current.emptyings,
+          current.gdprDeletions,
+          current.otherDeletions,
+          current.lastTraceId,
+          current.emptiedAt,
+          current.erasedAt,
+        ],
+      );
+    },
+    activeServices: () =>
+      tx.rows<ActiveService>(
+        `SELECT s.*, coalesce((
+           SELECT CASE WHEN bool_or(d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW')) THEN 'live' ELSE 'parked' END
+           FROM deletions d
+           WHERE d.tenant_id = s.tenant_id AND d.service_instance_id = s.service_instance_id AND NOT d.dry_run
+             AND d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')
+           HAVING count(*) > 0), 'none') AS deletion
+         FROM services s WHERE s.tenant_id = $1 AND s.status = 'ACTIVE' ORDER BY s.service_instance_id`,
+        [tenantId],
+      ),
+    service: async (instanceId) => {
+      const [service] = await tx.rows<Service>('SELECT * FROM services WHERE tenant_id = $1 AND service_instance_id = $2', [
+        tenantId,
+        instanceId,
+      ]);
+      return service;
+    },
+    deletionsUnderWay: async () => {
+      const [row] = await tx.rows<{ count: number }>(
+        `SELECT count(*)::int AS count FROM deletions WHERE tenant_id = $1 AND kind = 'service' AND NOT dry_run
+           AND status IN ('PENDING', 'SENT_TO_AIRFLOW')`,
+        [tenantId],
+      );
+      return row?.count ?? 0;
+    },
+    markErased: async (instanceId, generation, requestId) => {
+      const [service] = await tx.rows<Service>(
+        `UPDATE services SET status = 'ERASED', gone_at = now(), gone_by = $4, updated_at = now()
+         WHERE tenant_id = $1 AND service_instance_id = $2 AND generation = $3 AND status <> 'ERASED' RETURNING *`,
+        [tenantId, instanceId, generation, requestId],
+      );
+      return service;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { OUTBOX_LANES, laneOf } from '../outbox-lanes.js';
+import type { Queryable } from '../database.js';
+import type { Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
+
+/** What one transaction does to one deletion, gathered and written in a single statement. */
+export interface PendingWrite {
+  change: DeletionChange;
+  entries: (TimelineEntry & { status: string; attempt: number })[];
+  messages: OutboxMessage[];
+}
+
+const COLUMNS: Record<keyof DeletionChange | 'step' | 'answer' | 'notifications' | 'events', string> = {
+  status: 'status',
+  attempt: 'attempt',
+  generation: 'generation',
+  claimedRun: 'claimed_run',
+  failureCode: 'failure_code',
+  failureMessage: 'failure_message',
+  duplicateOf: 'duplicate_of',
+  outcome: 'outcome',
+  airflowRunId: 'airflow_run_id',
+  counts: 'counts',
+  sentAt: 'sent_at',
+  parkedAt: 'parked_at',
+  completedAt: 'completed_at',
+  durationMs: 'duration_ms',
+  step: 'step',
+  answer: 'answer',
+  notifications: 'notifications',
+  events: 'events',
+};
+
+/** Writes the changed columns, the timeline and the outbox rows of one deletion in one round trip. */
+export async function flush(tx: Queryable, before: Deletion, after: Deletion, write: PendingWrite): Promise<void> {
+  const params: unknown[] = [before.requestId, JSON.stringify(write.entries), JSON.stringify(write.messages.map(withLane))];
+  const assignments = ['updated_at = now()'];
+  for (const [field, column] of Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][]) {
+    if (after[field] === before[field]) continue;
+    const value = after[field];
+    params.push(field === 'counts' || field === 'answer' ? JSON.stringify(value) : value);
+    assignments.push(`${column} = $${params.length}`);
+  }
+  await tx.rows(
+    `WITH changed AS (UPDATE deletions SET ${assignments.join(', ')} WHERE request_id = $1),
+          noted AS (INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)
+                    SELECT $1, what, status, attempt, cause, person, reason
+                    FROM jsonb_to_recordset($2::jsonb) AS e(what text, status text, attempt integer, cause text, person text, reason text))
+     ${insertMessages('$3')}`,
+    params,
+  );
+}
+
+/** Inserts outbox rows from a JSON parameter. A row whose event id is there already was sent by an earlier run. */
+export const insertMessages = (parameter: string): string =>
+  `INSERT INTO outbox (event_id, request_id, lane, target, destination, key, headers, body)
+   SELECT "eventId", "requestId", lane, target, destination, key, headers, body
+   FROM jsonb_to_recordset(${parameter}::jsonb) AS m("eventId" text, "requestId" text, lane smallint, target text,
+     destination text, key text, headers jsonb, body text)
+   ON CONFLICT (event_id) DO NOTHING`;
+
+/** The outbox row of a message, its lane included. */
+export const withLane = (message: OutboxMessage) => ({ ...message, lane: laneOf(message.requestId, OUTBOX_LANES) });
+
+/** Writes outbox rows that belong to no single deletion. */
+export async function writeMessages(tx: Queryable, messages: readonly OutboxMessage[]): Promise<void> {
+  if (messages.length > 0) await tx.rows(insertMessages('$1'), [JSON.stringify(messages.map(withLane))]);
+}

@@ -1,0 +1,48 @@
+import type { Queryable } from '../database.js';
+import type { Attempt } from './rows.js';
+
+/** Notes that Airflow has taken the job's run. */
+export async function markPosted(queryable: Queryable, jobId: string, airflowRunId: string): Promise<void> {
+  await queryable.rows(
+    'UPDATE attempts SET posted_at = coalesce(posted_at, now()), airflow_run_id = coalesce(airflow_run_id, $2) WHERE job_id = $1',
+    [jobId, airflowRunId],
+  );
+}
+
+/** A run that Airflow took and of which no result has come. */
+export type AwaitedJob = Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'dagId' | 'lane'>;
+
+/**
+ * Takes jobs whose result is overdue, for one look at Airflow each: posted longer ago than `olderThanMs`, without a
+ * result, still standing, and not looked at for as long. Several watchers never take the same job at once.
+ */
+export function takeOverdueJobs(queryable: Queryable, olderThanMs: number, limit: number): Promise<AwaitedJob[]> {
+  return queryable.rows<AwaitedJob>(
+    `UPDATE attempts SET watched_at = now() WHERE job_id IN (
+       SELECT job_id FROM attempts
+       WHERE result IS NULL AND revoked_at IS NULL AND posted_at < now() - $1 * interval '1 millisecond'
+         AND coalesce(watched_at, '-infinity') < now() - $1 * interval '1 millisecond'
+       ORDER BY sent_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING job_id, request_id, attempt, dag_id, lane`,
+    [olderThanMs, limit],
+  );
+}
+
+/** Takes revoked jobs whose run may still be queued in Airflow and has to be failed; each is taken once a call of `againAfterMs`. */
+export function takeRevokedJobs(queryable: Queryable, againAfterMs: number, limit: number): Promise<AwaitedJob[]> {
+  return queryable.rows<AwaitedJob>(
+    `UPDATE attempts SET watched_at = now() WHERE job_id IN (
+       SELECT job_id FROM attempts
+       WHERE revoked_at IS NOT NULL AND posted_at IS NOT NULL AND result IS NULL AND revoked_at > now() - interval '7 days'
+         AND (watched_at IS NULL OR watched_at < revoked_at OR watched_at < now() - $1 * interval '1 millisecond')
+       ORDER BY revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING job_id, request_id, attempt, dag_id, lane`,
+    [againAfterMs, limit],
+  );
+}
+
+/** Notes that a revoked job's run is over in Airflow, so that nobody asks about it again. */
+export async function markRevokedRunOver(queryable: Queryable, jobId: string): Promise<void> {
+  await queryable.rows(`UPDATE attempts SET result = 'FAILURE', result_at = now(), failure_code = 'RUN_ENDED_WITHOUT_RESULT'
+    WHERE job_id = $1 AND result IS NULL AND revoked_at IS NOT NULL`, [jobId]);
+}

@@ -1,0 +1,78 @@
+import { isFinal } from '../../contracts/names/index.js';
+import type { Queryable } from '../database.js';
+import type { Attempt, Deletion } from './rows.js';
+
+/** A line of the timeline, as written. */
+export interface TimelineRow {
+  readonly at: Date;
+  readonly what: string;
+  readonly status: string;
+  readonly attempt: number;
+  readonly cause: string;
+  readonly person: string | null;
+  readonly reason: string | null;
+}
+
+/** Everything the ledger knows of one request. */
+export interface DeletionRecord {
+  readonly deletion: Deletion;
+  readonly attempts: readonly Attempt[];
+  readonly timeline: readonly TimelineRow[];
+  /** The requests that joined this one. */
+  readonly joined: readonly string[];
+}
+
+/** Reads one request with its attempts and its whole timeline. */
+export async function readDeletion(queryable: Queryable, requestId: string): Promise<DeletionRecord | undefined> {
+  const [deletion] = await queryable.rows<Deletion>('SELECT * FROM deletions WHERE request_id = $1', [requestId]);
+  if (!deletion) return undefined;
+  const [attempts, timeline, joined] = await Promise.all([
+    queryable.rows<Attempt>('SELECT * FROM attempts WHERE request_id = $1 ORDER BY attempt', [requestId]),
+    queryable.rows<TimelineRow>('SELECT * FROM timeline WHERE request_id = $1 ORDER BY id', [requestId]),
+    queryable.rows<{ requestId: string }>('SELECT request_id FROM deletions WHERE duplicate_of = $1 ORDER BY received_at', [requestId]),
+  ]);
+  return { deletion, attempts, timeline, joined: joined.map((row) => row.requestId) };
+}
+
+/** Whether a job may still erase. */
+export interface JobStanding {
+  readonly jobId: string;
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly stands: boolean;
+  readonly reason: string;
+  readonly lane: string;
+  readonly result: 'SUCCESS' | 'FAILURE' | null;
+}
+
+/** The fence: tells whether a job still stands. undefined for a job that the ledger never sent. */
+export async function readJob(queryable: Queryable, jobId: string): Promise<JobStanding | undefined> {
+  const [row] = await queryable.rows<Attempt & { status: Deletion['status'] }>(
+    'SELECT a.*, d.status FROM attempts a JOIN deletions d USING (request_id) WHERE a.job_id = $1',
+    [jobId],
+  );
+  if (!row) return undefined;
+  const reason = row.revokedAt ? `revoked: ${row.revokedWhy ?? 'no reason kept'}` : isFinal(row.status) ? `the deletion is ${row.status}` : 'current';
+  const stands = row.revokedAt === null && !isFinal(row.status);
+  return { jobId, requestId: row.requestId, attempt: row.attempt, stands, reason, lane: row.lane, result: row.result };
+}
+
+/** Counts for the metrics: what is in flight by kind and status, what is overdue or soon due. */
+export interface LedgerStats {
+  readonly inFlight: readonly { readonly kind: string; readonly status: string; readonly count: number }[];
+  readonly overdue: number;
+  readonly dueSoon: number;
+}
+
+/** Counts live deletions; `dueSoonMs` is how far ahead "soon" looks. */
+export async function readStats(queryable: Queryable, dueSoonMs: number): Promise<LedgerStats> {
+  const inFlight = await queryable.rows<{ kind: string; status: string; count: number; overdue: number; dueSoon: number }>(
+    `SELECT kind, status, count(*)::int AS count, (count(*) FILTER (WHERE due_at < now()))::int AS overdue,
+       (count(*) FILTER (WHERE due_at >= now() AND due_at < now() + $1 * interval '1 millisecond'))::int AS due_soon
+     FROM deletions WHERE status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
+     GROUP BY kind, status`,
+    [dueSoonMs],
+  );
+  const total = (field: 'overdue' | 'dueSoon') => inFlight.reduce((sum, row) => sum + row[field], 0);
+  return { inFlight: inFlight.map(({ kind, status, count }) => ({ kind, status, count })), overdue: total('overdue'), dueSoon: total('dueSoon') };
+}

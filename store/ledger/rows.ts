@@ -1,0 +1,111 @@
+import type { DeletionInput, DeletionKind, DeletionStatus, FailureCode } from '../../contracts/names/index.js';
+
+/** One deletion request, as the ledger has it. Times are by the database's clock unless said otherwise. */
+export interface Deletion {
+  readonly requestId: string;
+  readonly kind: DeletionKind;
+  readonly workflowId: string;
+  readonly subjectRef: string | null;
+  readonly userId: string | null;
+  readonly tenantId: string | null;
+  readonly serviceType: string | null;
+  readonly serviceInstanceId: string | null;
+  readonly emptying: number | null;
+  readonly generation: number;
+  readonly source: string | null;
+  readonly reason: string | null;
+  readonly requestedBy: string | null;
+  readonly gdprMode: boolean;
+  readonly dryRun: boolean;
+  readonly traceId: string;
+  readonly traceparent: string | null;
+  readonly input: DeletionInput;
+  readonly status: DeletionStatus;
+  readonly attempt: number;
+  readonly claimedRun: string | null;
+  readonly step: number;
+  readonly answer: unknown;
+  readonly failureCode: FailureCode | null;
+  readonly failureMessage: string | null;
+  readonly duplicateOf: string | null;
+  readonly outcome: DeletionStatus | null;
+  readonly notifications: number;
+  readonly events: number;
+  readonly airflowRunId: string | null;
+  readonly counts: Record<string, number> | null;
+  /** By the clock of whoever sent the request. */
+  readonly requestedAt: Date;
+  readonly receivedAt: Date;
+  readonly sentAt: Date | null;
+  readonly parkedAt: Date | null;
+  readonly completedAt: Date | null;
+  readonly durationMs: number | null;
+  readonly dueAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What may change on a deletion after its receipt. */
+export type DeletionChange = Partial<
+  Pick<
+    Deletion,
+    | 'status'
+    | 'attempt'
+    | 'generation'
+    | 'claimedRun'
+    | 'failureCode'
+    | 'failureMessage'
+    | 'duplicateOf'
+    | 'outcome'
+    | 'airflowRunId'
+    | 'counts'
+    | 'sentAt'
+    | 'parkedAt'
+    | 'completedAt'
+    | 'durationMs'
+  >
+>;
+
+/** One attempt: a job, which is a DAG run of the same id. */
+export interface Attempt {
+  readonly jobId: string;
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly dagId: string;
+  readonly lane: string;
+  readonly generation: number;
+  readonly cause: string;
+  readonly sentAt: Date;
+  readonly postedAt: Date | null;
+  readonly airflowRunId: string | null;
+  readonly result: 'SUCCESS' | 'FAILURE' | null;
+  readonly resultAt: Date | null;
+  readonly failureCode: FailureCode | null;
+  readonly errorText: string | null;
+  readonly counts: Record<string, number> | null;
+  readonly timedOutAt: Date | null;
+  readonly revokedAt: Date | null;
+  readonly revokedWhy: string | null;
+}
+
+/** One line of a deletion's life. */
+export interface TimelineEntry {
+  readonly what: string;
+  /** Why it happened, in words. */
+  readonly cause: string;
+  /** Who did it, when a person did. */
+  readonly person?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** A message to be sent by the relay: to a Kafka topic, or to a workflow as a signal. */
+export interface OutboxMessage {
+  readonly eventId: string;
+  readonly requestId: string;
+  readonly target: 'kafka' | 'signal';
+  /** kafka: the topic; signal: the signal's name. */
+  readonly destination: string;
+  /** kafka: the partition key; signal: the workflow id. */
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
