@@ -1,0 +1,96 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+
+/** One thing that must hold; a throw counts as no. */
+export type Check = () => boolean | Promise<boolean>;
+
+/** An answer of a health endpoint, for whichever HTTP server carries it. */
+export interface HealthAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Answers the paths /livez, /readyz and /metrics. */
+export interface Health {
+  /** Adds what /readyz asks for. */
+  addReadiness(name: string, check: Check): void;
+  /** The answer for a path, or undefined when it is none of health's. */
+  answer(path: string): Promise<HealthAnswer | undefined>;
+}
+
+/** A check that takes longer than this counts as failed: a probe must not hang on what is hung. */
+const CHECK_TIMEOUT_MS = 2_000;
+
+async function holds(check: Check): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => { timer = setTimeout(resolve, CHECK_TIMEOUT_MS, false); });
+  try {
+    return await Promise.race([Promise.resolve().then(check), late]);
+  } catch {
+    return false; // the probe's answer is the report; the part that is down logs why
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Alive means that the process answers; ready that every readiness check holds. With no check yet, it is not ready. */
+export function createHealth({ registry }: { readonly registry: Registry }): Health {
+  const readiness = new Map<string, Check>();
+  const json = (status: number, value: unknown): HealthAnswer => ({ status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` });
+  return {
+    addReadiness: (name, check) => void readiness.set(name, check),
+    async answer(path) {
+      switch (path) {
+        case '/livez':
+          return json(200, { live: true });
+        case '/readyz': {
+          const checks = Object.fromEntries(await Promise.all([...readiness].map(async ([name, check]) => [name, await holds(check)] as const)));
+          const ready = readiness.size > 0 && Object.values(checks).every(Boolean);
+          return json(ready ? 200 : 503, { ready, checks });
+        }
+        case '/metrics':
+          return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
+        default:
+          return undefined;
+      }
+    },
+  };
+}
+
+export interface HealthServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves health over HTTP.
+ * @param port 0 takes a free one.
+ * @throws Error with the remedy when the address cannot be listened on.
+ */
+export async function startHealthServer(health: Health, { host, port }: { readonly host: string; readonly port: number }): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    health.answer(path).then(
+      (answer) => {
+        response.writeHead(answer?.status ?? 404, { 'content-type': answer?.contentType ?? 'text/plain' });
+        response.end(request.method === 'HEAD' ? undefined : answer?.body ?? 'Not here: try /livez, /readyz or /metrics\n');
+      },
+      () => response.writeHead(500).end('The metrics could not be collected\n'),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new Error(`Health cannot listen on ${host}:${port} (${error.code ?? error.message}): set HEALTH_HOST and HEALTH_PORT to an address that is free, HEALTH_PORT=0 for any port, or HEALTH_PORT=off`, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => new Promise((resolve, reject) => {
+      server.close((error) => { if (error) reject(error); else resolve(); });
+      server.closeAllConnections();
+    }),
+  };
+}
