@@ -12,6 +12,7 @@ export interface PendingWrite {
 const COLUMNS: Record<keyof DeletionChange | 'step' | 'answer' | 'notifications' | 'events', string> = {
   status: 'status',
   attempt: 'attempt',
+  jobId: 'job_id',
   generation: 'generation',
   claimedRun: 'claimed_run',
   failureCode: 'failure_code',

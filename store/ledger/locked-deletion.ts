@@ -59,7 +59,7 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
       row = { ...row, ...patch };
     },
     note: (entry) => write.entries.push({ ...entry, status: row.status, attempt: row.attempt }),
-    send: (message) => write.messages.push(message),
+    send: (message) => write.messages.push(withTrace(message, row.traceparent)),
     nextNotification: () => {
       row = { ...row, notifications: row.notifications + 1 };
       return row.notifications;
@@ -112,3 +112,6 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
     },
   };
 }
+
+const withTrace = (message: OutboxMessage, traceparent: string | null): OutboxMessage =>
+  traceparent === null ? message : { ...message, headers: { ...message.headers, traceparent } };

@@ -22,6 +22,8 @@ export interface Deletion {
   readonly input: DeletionInput;
   readonly status: DeletionStatus;
   readonly attempt: number;
+  /** The job of the current attempt; null before the first. */
+  readonly jobId: string | null;
   readonly claimedRun: string | null;
   readonly step: number;
   readonly answer: unknown;
@@ -50,6 +52,7 @@ export type DeletionChange = Partial<
     Deletion,
     | 'status'
     | 'attempt'
+    | 'jobId'
     | 'generation'
     | 'claimedRun'
     | 'failureCode'

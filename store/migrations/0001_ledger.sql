@@ -24,6 +24,8 @@ CREATE TABLE deletions (
   status              text NOT NULL DEFAULT 'PENDING' CHECK (status IN
                         ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT', 'COMPLETED', 'CANCELLED', 'DUPLICATE')),
   attempt             integer NOT NULL DEFAULT 0,
+  -- the job of the current attempt
+  job_id              text,
   -- the workflow chain that owns the row, the last of its steps that was committed, and the answer that it was given
   claimed_run         text,
   step                integer NOT NULL DEFAULT 0,
