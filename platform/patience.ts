@@ -8,7 +8,7 @@ export interface Patience {
   readonly what: string;
   readonly log: Log;
   /** Ends the wait, with its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Whether it can help to try again; anything else is thrown at once. Yes when left out. */
   readonly worthRetrying?: (error: unknown) => boolean;
   readonly backoff?: Backoff;

@@ -1,4 +1,5 @@
 import type { Config } from './config.js';
+import type { Health } from './health.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 
@@ -11,6 +12,10 @@ export interface RoleDeps {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Aborts when the process is asked to stop: whoever waits for another system while starting gives up then. */
+  readonly stopping?: AbortSignal;
+  /** The process's health, for a role that also serves it on a port of its own. */
+  readonly health?: Health;
 }
 
 /** A role that runs. */
@@ -22,3 +27,6 @@ export interface RunningRole {
 }
 
 export type StartRole = (deps: RoleDeps) => Promise<RunningRole>;
+
+/** Gets a role's start function, loading its module only now: a role that needs no Kafka does not load it. */
+export type LoadRole = () => Promise<StartRole>;

@@ -3,7 +3,7 @@ import type { Log } from './log.js';
 /** One thing to stop. */
 export interface Stoppable {
   readonly name: string;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** Groups stop one after another; what is in a group stops together. */

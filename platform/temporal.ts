@@ -9,7 +9,7 @@ type TemporalPart = Pick<Config, 'temporal'>;
 interface ConnectOptions {
   readonly log: Log;
   /** Ends the wait for a server that is not there. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A client for the configured namespace, and its connection's end. */
@@ -35,7 +35,7 @@ const serverName = ({ temporal }: TemporalPart): string => `Temporal at ${tempor
  */
 export async function connectClient(config: TemporalPart, { log, signal }: ConnectOptions): Promise<TemporalClient> {
   const connection = await untilReachable(() => Connection.connect(config.temporal.connection), {
-    what: serverName(config), log, worthRetrying, ...(signal ? { signal } : {}),
+    what: serverName(config), log, signal, worthRetrying,
   });
   return { client: new Client({ connection, namespace: config.temporal.namespace }), connection, close: () => connection.close() };
 }
@@ -46,6 +46,6 @@ export async function connectClient(config: TemporalPart, { log, signal }: Conne
  */
 export async function connectWorker(config: TemporalPart, { log, signal }: ConnectOptions): Promise<NativeConnection> {
   return untilReachable(() => NativeConnection.connect(config.temporal.connection), {
-    what: serverName(config), log, worthRetrying, ...(signal ? { signal } : {}),
+    what: serverName(config), log, signal, worthRetrying,
   });
 }
