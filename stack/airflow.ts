@@ -14,10 +14,6 @@ const USER = 'admin';
 export const AIRFLOW_FOLDER = fileURLToPath(new URL('../airflow', import.meta.url));
 const REMEDY = 'install Python 3.11 or newer with venv and pip (Debian: python3-venv), or set AIRFLOW_API_URL to an Airflow that runs.';
 
-/** Where the packages of Airflow's own dependencies are pinned. */
-const constraintsUrl = (python: string): string =>
-  `https://raw.githubusercontent.com/apache/airflow/constraints-${AIRFLOW_VERSION}/constraints-${python}.txt`;
-
 async function simulatorRequirements(): Promise<PythonRequirements> {
   const file = join(AIRFLOW_FOLDER, 'requirements-simulator.txt');
   return { name: 'airflow-simulator', minimum: PYTHON_MINIMUM, installs: [['-r', file]], fingerprint: await readFile(file, 'utf8') };
@@ -34,9 +30,8 @@ async function airflowRequirements(): Promise<PythonRequirements> {
   };
 }
 
-async function environmentOf(requirements: PythonRequirements, context: PartContext): Promise<string> {
-  return pythonEnvironment(requirements, { cacheDir: context.cacheDir, env: context.environment, remedy: REMEDY, signal: context.signal });
-}
+const environmentOf = (requirements: PythonRequirements, context: PartContext): Promise<string> =>
+  pythonEnvironment(requirements, { cacheDir: context.cacheDir, env: context.environment, remedy: REMEDY, signal: context.signal });
 
 /** What the erasers need to know, in the simulator and in Airflow alike. */
 export function eraserEnv(context: Pick<PartContext, 'environment' | 'stackEnv'>): Record<string, string | undefined> {
@@ -134,5 +129,3 @@ const real: Part = {
 
 /** Airflow as a part of the stack: the simulator, or the real one. */
 export const airflowPart = (mode: Exclude<AirflowMode, 'none'>): Part => (mode === 'real' ? real : simulated);
-
-export { constraintsUrl };

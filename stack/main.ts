@@ -6,16 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import Table from 'cli-table3';
 import { writeEnvFile } from './env-file.js';
+import { environment } from './environment.js';
 import { messageOf } from './errors.js';
 import { holderOf, markHolder, stopHolder } from './holder.js';
 import { lastLines } from './processes.js';
 import { showProgress } from './progress.js';
-import type { Environment } from './settings.js';
 import { startStack, type RunningStack } from './start.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dir = resolve(root, '.stack');
-const environment: Environment = process.env;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function summary(stack: RunningStack): string {

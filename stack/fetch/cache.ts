@@ -48,6 +48,9 @@ async function tryLock(lockFile: string): Promise<boolean> {
   return false;
 }
 
+/** For what holds its own path (a Python environment) and so cannot be renamed: it is built in place and marked when it is whole. */
+const WHOLE = '.whole';
+
 /**
  * The folder `<cacheDir>/<key>`, built once: `build` fills a temporary folder, which is renamed when it is whole.
  * Two that ask at the same time build once; the second waits.
@@ -56,25 +59,29 @@ export async function cached(
   cacheDir: string,
   key: string,
   build: (folder: string) => Promise<void>,
-  signal?: AbortSignal,
+  options: { readonly signal?: AbortSignal | undefined; readonly inPlace?: boolean } = {},
 ): Promise<string> {
+  const { signal, inPlace = false } = options;
   const folder = join(cacheDir, key);
-  if (await exists(folder)) return folder;
+  const isWhole = (): Promise<boolean> => exists(inPlace ? join(folder, WHOLE) : folder);
+  if (await isWhole()) return folder;
   await mkdir(cacheDir, { recursive: true });
   const lockFile = `${folder}.lock`;
   while (!(await tryLock(lockFile))) {
     await delay(POLL_MS, undefined, signal ? { signal } : {});
-    if (await exists(folder)) return folder;
+    if (await isWhole()) return folder;
   }
-  const building = `${folder}.building-${randomUUID()}`;
+  const building = inPlace ? folder : `${folder}.building-${randomUUID()}`;
   try {
-    if (await exists(folder)) return folder;
+    if (await isWhole()) return folder;
+    await rm(building, { recursive: true, force: true });
     await mkdir(building);
     await build(building);
-    await rename(building, folder);
+    if (inPlace) await writeFile(join(folder, WHOLE), '');
+    else await rename(building, folder);
     return folder;
   } finally {
-    await rm(building, { recursive: true, force: true });
+    if (!(await isWhole()) || !inPlace) await rm(building, { recursive: true, force: true });
     await rm(lockFile, { force: true });
   }
 }

@@ -52,7 +52,7 @@ export async function mavenClassPath(
         signal: options.signal,
       });
     },
-    options.signal,
+    { signal: options.signal },
   );
   const lib = join(folder, 'lib');
   const jars = (await readdir(lib)).filter((name) => name.endsWith('.jar')).sort();

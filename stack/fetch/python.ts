@@ -26,7 +26,6 @@ export function pythonVersion(output: string): readonly [number, number] | undef
 const isAtLeast = (found: readonly [number, number], minimum: readonly [number, number]): boolean =>
   found[0] > minimum[0] || (found[0] === minimum[0] && found[1] >= minimum[1]);
 
-/** A virtual environment cannot be renamed once it is made, so it is made inside the cached folder by name of its hash. */
 const venvKey = (requirements: PythonRequirements, version: string): string =>
   `${requirements.name}-${createHash('sha256').update(`${version}\n${requirements.fingerprint}`).digest('hex').slice(0, 16)}`;
 
@@ -65,7 +64,7 @@ export async function pythonEnvironment(
         await runCommand(join(building, 'venv', 'bin', 'python'), ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...install], run);
       }
     },
-    options.signal,
+    { signal: options.signal, inPlace: true },
   );
   return join(folder, 'venv', 'bin');
 }

@@ -50,7 +50,7 @@ export async function fetchTemporalCli(context: PartContext): Promise<Program> {
         throw new MissingToolError(`Temporal cannot be started: Go was not found and the download failed (${messageOf(error)}): ${REMEDY}`);
       });
     },
-    context.signal,
+    { signal: context.signal },
   );
   return { label: `Temporal CLI ${TEMPORAL_CLI_VERSION}`, command: join(folder, 'bin', 'temporal') };
 }

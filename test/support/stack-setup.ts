@@ -21,8 +21,7 @@ interface Shared {
 }
 
 /** One stack for all projects of a vitest process; each project loads this module anew, so the module cannot hold it. */
-const KEY = Symbol.for('expunge.test-stack');
-const holder = globalThis as { [KEY]?: Shared };
+const holder = globalThis as { expungeTestStack?: Shared };
 
 async function forgetOldRuns(): Promise<void> {
   await mkdir(runs, { recursive: true });
@@ -48,14 +47,14 @@ async function startOnce(): Promise<RunningStack> {
 
 /** Temporal (in memory), Kafka and PostgreSQL for the tests: started once, stopped at the end, gone even after kill -9. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const shared = (holder[KEY] ??= { starting: startOnce(), users: 0 });
+  const shared = (holder.expungeTestStack ??= { starting: startOnce(), users: 0 });
   shared.users++;
   const stack = await shared.starting;
   project.provide('stack', stack.env);
   return async () => {
     shared.users--;
     if (shared.users > 0) return;
-    delete holder[KEY];
+    delete holder.expungeTestStack;
     await stack.stop();
   };
 }
