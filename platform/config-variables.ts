@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
-import type { Role } from './roles.js';
+import type { Role } from './role-names.js';
 import type { Pepper } from './subject-ref.js';
 
 /** What is known of a variable besides its form. */

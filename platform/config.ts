@@ -4,7 +4,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { aboutVariable, VARIABLES } from './config-variables.js';
 import type { ParsedVariables, VariableName } from './config-variables.js';
-import type { Role } from './roles.js';
+import type { Role } from './role-names.js';
 import type { Pepper } from './subject-ref.js';
 
 /** One thing that is wrong with one variable. */

@@ -3,9 +3,8 @@ import type { Health } from './health.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 
-/** What one process can be asked to do. Every role can run in any number of processes. */
-export const ROLES = ['worker', 'ingress', 'trigger', 'result', 'relay', 'api'] as const;
-export type Role = (typeof ROLES)[number];
+export { ROLES } from './role-names.js';
+export type { Role } from './role-names.js';
 
 /** What every role is started with; whatever else it needs it makes from these, and closes when it stops. */
 export interface RoleDeps {
