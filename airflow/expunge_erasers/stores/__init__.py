@@ -1,0 +1,1 @@
+"""The kinds of store that can be erased from."""
