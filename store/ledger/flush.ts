@@ -4,7 +4,6 @@ import type { Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './r
 
 /** What one transaction does to one deletion, gathered and written in a single statement. */
 export interface PendingWrite {
-  change: DeletionChange;
   entries: (TimelineEntry & { status: string; attempt: number })[];
   messages: OutboxMessage[];
 }
@@ -41,6 +40,7 @@ export async function flush(tx: Queryable, before: Deletion, after: Deletion, wr
     params.push(field === 'counts' || field === 'answer' ? JSON.stringify(value) : value);
     assignments.push(`${column} = $${params.length}`);
   }
+  if (assignments.length === 1 && write.entries.length === 0 && write.messages.length === 0) return;
   await tx.rows(
     `WITH changed AS (UPDATE deletions SET ${assignments.join(', ')} WHERE request_id = $1),
           noted AS (INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)

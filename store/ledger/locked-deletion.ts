@@ -45,7 +45,7 @@ export async function lockDeletion(tx: Queryable, requestId: string): Promise<Op
 
 function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
   const { now, ...before } = locked;
-  const write: PendingWrite = { change: {}, entries: [], messages: [] };
+  const write: PendingWrite = { entries: [], messages: [] };
   const others: OpenDeletion[] = [];
   let row: Deletion = before;
 

@@ -1,0 +1,115 @@
+import { lockTenant } from '../store/inventory/locked-tenant.js';
+import { recheckTenant } from '../store/inventory/service-events.js';
+import { writeMessages } from '../store/ledger/flush.js';
+import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
+import { sendEvent, sendNotification } from '../store/ledger/outgoing.js';
+import { runStep } from '../store/ledger/step.js';
+import type { Activities, CancelAnswer, NotedAnswer } from './answers.js';
+import type { ActivityDeps } from './deps.js';
+import { handOver } from './hand-over.js';
+
+/** A parked deletion is moved again: by a person's retry, a join, or because what blocked it has gone. */
+export const reopen =
+  (deps: ActivityDeps): Activities['reopen'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<NotedAnswer> => {
+      const { row } = deletion;
+      deletion.change({ status: 'PENDING', parkedAt: null });
+      if (call.act && row.failureCode === 'PROVISIONED_ANEW') await acceptNewIncarnation(deletion);
+      deletion.note({ what: 'retry', cause: call.cause, person: call.act?.by, reason: call.act?.reason });
+      if (call.act) await deletion.revokeAttempts('a person asked for another attempt');
+      return { outcome: 'noted' };
+    });
+
+/** A person who retries after PROVISIONED_ANEW says that the new incarnation is meant. */
+async function acceptNewIncarnation(deletion: LockedDeletion): Promise<void> {
+  const { tenantId, serviceInstanceId } = deletion.row;
+  if (tenantId === null || serviceInstanceId === null) return;
+  const tenant = await lockTenant(deletion.tx, tenantId);
+  const service = await tenant.service(serviceInstanceId);
+  if (service) deletion.change({ generation: service.generation });
+}
+
+/** A person stops a deletion before its next trigger. */
+export const hold =
+  (deps: ActivityDeps): Activities['hold'] =>
+  (call) =>
+    runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
+      deletion.change({ status: 'ON_HOLD' });
+      deletion.note({ what: 'held', cause: 'a person stopped it', person: call.act.by, reason: call.act.reason });
+      sendEvent(deletion, deps.topicPrefix, 'deletion.held');
+      return Promise.resolve({ outcome: 'noted' });
+    });
+
+/** A person lets a held deletion go on. */
+export const release =
+  (deps: ActivityDeps): Activities['release'] =>
+  (call) =>
+    runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
+      deletion.change({ status: 'PENDING' });
+      deletion.note({ what: 'released', cause: 'a person let it go on', person: call.act.by, reason: call.act.reason });
+      sendEvent(deletion, deps.topicPrefix, 'deletion.released');
+      return Promise.resolve({ outcome: 'noted' });
+    });
+
+/**
+ * Withdraws one request: the one named, or the oldest. While another is left the deletion goes on under the oldest of
+ * them; when none is left it ends here, and the fence holds every attempt back.
+ */
+export const cancel =
+  (deps: ActivityDeps): Activities['cancel'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<CancelAnswer> => {
+      const requestId = call.act.requestId ?? deletion.row.requestId;
+      const joined = await deletion.joined();
+      if (requestId !== deletion.row.requestId) {
+        const one = joined.find((candidate) => candidate.row.requestId === requestId);
+        if (!one) return { outcome: 'unknown-request', requestId };
+        endAsCancelled(deps, one, call.act);
+        return { outcome: 'withdrawn', requestId: deletion.row.requestId, withdrawn: requestId };
+      }
+      const [heir, ...others] = joined;
+      if (!heir) {
+        await deletion.revokeAttempts('the deletion was cancelled');
+        endAsCancelled(deps, deletion, call.act);
+        await wakeTenantIfEmpty(deletion);
+        deps.events.ended(deletion.row.kind, deletion.row.input.policy.lane, 'CANCELLED', deletion.row.durationMs ?? 0);
+        return { outcome: 'cancelled' };
+      }
+      passOn(deletion, heir, others);
+      await handOver(deletion, heir);
+      endAsCancelled(deps, deletion, call.act);
+      return { outcome: 'withdrawn', requestId: heir.row.requestId, withdrawn: requestId };
+    });
+
+/** The heir takes the deletion's place: its state, its claim, and whoever had joined. */
+function passOn(deletion: LockedDeletion, heir: LockedDeletion, others: readonly LockedDeletion[]): void {
+  const { status, failureCode, failureMessage, parkedAt, sentAt, claimedRun } = deletion.row;
+  heir.change({ status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, duplicateOf: null });
+  heir.note({ what: 'carries on', cause: `${deletion.row.requestId}, which it had joined, was withdrawn` });
+  for (const other of others) other.change({ duplicateOf: heir.row.requestId });
+}
+
+function endAsCancelled(deps: ActivityDeps, deletion: LockedDeletion, act: { by?: string; reason?: string }): void {
+  const { row, now } = deletion;
+  deletion.change({
+    status: 'CANCELLED',
+    duplicateOf: null,
+    completedAt: now,
+    durationMs: now.getTime() - row.receivedAt.getTime(),
+    parkedAt: null,
+  });
+  deletion.note({ what: 'cancelled', cause: 'a person withdrew the request', person: act.by, reason: act.reason });
+  sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
+  sendNotification(deletion, 'deletion.cancelled', 'The deletion was cancelled; nothing more is erased');
+}
+
+/** The tenant's emptying may have waited for this deletion to end. */
+async function wakeTenantIfEmpty(deletion: LockedDeletion): Promise<void> {
+  const { kind, tenantId, dryRun, requestId } = deletion.row;
+  if (kind !== 'service' || tenantId === null || dryRun) return;
+  const tenant = await lockTenant(deletion.tx, tenantId);
+  if (tenant.row.status === 'ACTIVE' && (await tenant.activeServices()).length === 0) {
+    await writeMessages(deletion.tx, [recheckTenant(tenantId, requestId)]);
+  }
+}

@@ -1,0 +1,112 @@
+import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct } from '../contracts/names/index.js';
+import type { StepCall } from '../store/ledger/step.js';
+
+/** Who asks, and which step of a deletion's workflow it is. */
+export type { StepCall };
+
+/** The row belongs to another run or has ended: the workflow must stop without effect. */
+export interface NotOurs {
+  readonly outcome: 'not-ours';
+  readonly why: string;
+}
+
+export interface Claimed {
+  readonly outcome: 'claimed';
+  readonly status: DeletionStatus;
+  readonly attempt: number;
+  readonly graceLeftMs: number;
+  /** Until the due date, by the database's clock; negative when it is past. */
+  readonly dueInMs: number;
+  /** An attempt whose SUCCESS the ledger has, but which no run has acted on. */
+  readonly succeededAttempt: number | null;
+}
+export type ClaimAnswer = Claimed | NotOurs;
+
+export interface TriggerCall extends StepCall {
+  /** Why this attempt is made, in words. */
+  readonly cause: string;
+}
+export type TriggerAnswer =
+  | { readonly outcome: 'sent'; readonly attempt: number }
+  /** What depends on the service is itself being deleted. */
+  | { readonly outcome: 'waiting'; readonly dependants: readonly string[] }
+  | { readonly outcome: 'blocked'; readonly dependants: readonly string[] }
+  /** Nobody knows at present what depends on it. */
+  | { readonly outcome: 'stale-inventory' }
+  | { readonly outcome: 'provisioned-anew' }
+  /** Tenant only: it has services again, and its clean-up was cancelled in this step. */
+  | { readonly outcome: 'refilled' }
+  | NotOurs;
+
+export interface CompleteCall extends StepCall {
+  readonly attempt: number;
+}
+export type CompleteAnswer = { readonly outcome: 'completed'; readonly durationMs: number } | NotOurs;
+
+export interface FailedAttemptCall extends StepCall {
+  readonly attempt: number;
+  readonly failureCode: FailureCode;
+  /** Until the next automatic attempt. */
+  readonly retryInMs: number;
+}
+export type NotedAnswer = { readonly outcome: 'noted' } | NotOurs;
+
+export interface ParkCall extends StepCall {
+  readonly status: ParkedStatus;
+  readonly failureCode: FailureCode;
+  readonly blockedBy: readonly string[];
+}
+export type ParkAnswer = { readonly outcome: 'parked'; readonly dueInMs: number } | NotOurs;
+
+export interface RemindCall extends StepCall {
+  readonly what: 'still-parked' | 'due-soon' | 'overdue';
+}
+export type RemindAnswer = { readonly outcome: 'reminded'; readonly dueInMs: number } | NotOurs;
+
+export interface JoinCall extends StepCall {
+  readonly requestIds: readonly string[];
+}
+export type JoinAnswer = { readonly outcome: 'joined'; readonly joined: readonly string[] } | NotOurs;
+
+export interface ActCall extends StepCall {
+  readonly act: PersonAct;
+}
+export interface ReopenCall extends StepCall {
+  /** A person's retry; undefined when something else moved the deletion. */
+  readonly act?: PersonAct;
+  readonly cause: string;
+}
+export type CancelAnswer =
+  | { readonly outcome: 'cancelled' }
+  /** One request of several was withdrawn; the deletion goes on, under `requestId`. */
+  | { readonly outcome: 'withdrawn'; readonly requestId: string; readonly withdrawn: string }
+  | { readonly outcome: 'unknown-request'; readonly requestId: string }
+  | NotOurs;
+
+/** What is to be done for a tenant now. */
+export type TenantAnswer =
+  | { readonly outcome: 'nothing'; readonly why: string }
+  | { readonly outcome: 'clean-up'; readonly input: DeletionInput };
+
+export interface EraseCall {
+  readonly tenantId: string;
+  readonly act: PersonAct;
+}
+export type EraseAnswer = { readonly outcome: 'clean-up'; readonly input: DeletionInput } | { readonly outcome: 'refused'; readonly why: string };
+
+/** Every activity, by the name that workflows call it. All of them only write to PostgreSQL, at most once per step. */
+export interface Activities {
+  claim(call: StepCall): Promise<ClaimAnswer>;
+  trigger(call: TriggerCall): Promise<TriggerAnswer>;
+  complete(call: CompleteCall): Promise<CompleteAnswer>;
+  noteFailedAttempt(call: FailedAttemptCall): Promise<NotedAnswer>;
+  park(call: ParkCall): Promise<ParkAnswer>;
+  remind(call: RemindCall): Promise<RemindAnswer>;
+  join(call: JoinCall): Promise<JoinAnswer>;
+  reopen(call: ReopenCall): Promise<NotedAnswer>;
+  hold(call: ActCall): Promise<NotedAnswer>;
+  release(call: ActCall): Promise<NotedAnswer>;
+  cancel(call: ActCall): Promise<CancelAnswer>;
+  decideEmptying(tenantId: string): Promise<TenantAnswer>;
+  requestErasure(call: EraseCall): Promise<EraseAnswer>;
+}

@@ -1,0 +1,54 @@
+import { sendEvent, sendNotification, failureMessage } from '../store/ledger/outgoing.js';
+import { runStep } from '../store/ledger/step.js';
+import type { Activities, NotedAnswer, ParkAnswer, RemindAnswer } from './answers.js';
+import type { ActivityDeps } from './deps.js';
+
+/** An attempt failed or got no result, and another follows by itself. */
+export const noteFailedAttempt =
+  (deps: ActivityDeps): Activities['noteFailedAttempt'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<NotedAnswer> => {
+      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(call.attempt);
+      deletion.change({ status: 'PENDING', failureCode: call.failureCode, failureMessage: failureMessage(call.failureCode) });
+      deletion.note({
+        what: 'attempt failed',
+        cause: `attempt ${call.attempt}: ${call.failureCode}; the next follows in ${Math.round(call.retryInMs / 1000)} s`,
+      });
+      return { outcome: 'noted' };
+    });
+
+/** Automatic ways are used up, or something blocks: told, and parked until something or someone moves it. */
+export const park =
+  (deps: ActivityDeps): Activities['park'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<ParkAnswer> => {
+      const message = failureMessage(call.failureCode, call.blockedBy);
+      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(deletion.row.attempt);
+      deletion.change({ status: call.status, failureCode: call.failureCode, failureMessage: message, parkedAt: deletion.now });
+      deletion.note({ what: 'parked', cause: message });
+      const eventType = call.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
+      sendEvent(deletion, deps.topicPrefix, eventType);
+      sendNotification(deletion, eventType, message);
+      deps.events.parked(deletion.row.kind, deletion.row.input.policy.lane, call.failureCode);
+      return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
+    });
+
+const REMINDERS = {
+  'still-parked': (message: string) => `Still not deleted: ${message}`,
+  'due-soon': (message: string) => `Not deleted yet, and soon due: ${message}`,
+  overdue: (message: string) => `Overdue, and not deleted: ${message}`,
+};
+
+/** Tells again of a deletion that is parked, and of one whose due date is near or past. */
+export const remind =
+  (deps: ActivityDeps): Activities['remind'] =>
+  (call) =>
+    runStep(deps.database, call, (deletion): Promise<RemindAnswer> => {
+      const { row, now } = deletion;
+      const eventType = row.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
+      const message = REMINDERS[call.what](row.failureMessage ?? 'it is waiting');
+      deletion.note({ what: 'told again', cause: message });
+      sendNotification(deletion, eventType, message);
+      if (call.what === 'overdue') deps.events.overdue(row.requestId);
+      return Promise.resolve({ outcome: 'reminded', dueInMs: row.dueAt.getTime() - now.getTime() });
+    });

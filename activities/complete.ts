@@ -1,0 +1,105 @@
+import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
+import { lockTenant } from '../store/inventory/locked-tenant.js';
+import { recheckTenant, wakeWhoWaited } from '../store/inventory/service-events.js';
+import { writeMessages } from '../store/ledger/flush.js';
+import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
+import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
+import { runStep } from '../store/ledger/step.js';
+import type { Activities, CompleteAnswer } from './answers.js';
+import type { ActivityDeps } from './deps.js';
+
+/**
+ * The end by success, in one transaction: status, duration, Airflow's counts, the inventory, the requests that joined, the
+ * fence for all other attempts, notifications and events, and the wake-up of whoever waited for this.
+ */
+export const complete =
+  (deps: ActivityDeps): Activities['complete'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<CompleteAnswer> => {
+      const { row, now } = deletion;
+      // Before the attempts: the inventory takes the same locks in this order.
+      if (!row.dryRun) await settleInventory(deps, deletion, call.attempt);
+
+      const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === call.attempt);
+      const durationMs = now.getTime() - row.receivedAt.getTime();
+      deletion.change({
+        status: 'COMPLETED',
+        completedAt: now,
+        durationMs,
+        failureCode: null,
+        failureMessage: null,
+        parkedAt: null,
+        airflowRunId: attempt?.airflowRunId ?? null,
+        counts: attempt?.counts ?? null,
+      });
+      await deletion.revokeAttempts('the deletion is completed', call.attempt);
+      deletion.note({ what: 'completed', cause: `SUCCESS of attempt ${call.attempt}` });
+      sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
+      sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
+      await settleJoined(deletion);
+      deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
+      return { outcome: 'completed', durationMs };
+    });
+
+/** Whoever joined shares the outcome, with a notification of its own. */
+async function settleJoined(deletion: LockedDeletion): Promise<void> {
+  for (const joined of await deletion.joined()) {
+    const durationMs = deletion.now.getTime() - joined.row.receivedAt.getTime();
+    joined.change({ outcome: 'COMPLETED', completedAt: deletion.now, durationMs });
+    joined.note({ what: 'outcome', cause: `${deletion.row.requestId}, which it joined, is COMPLETED` });
+    sendNotification(joined, 'deletion.completed', `Deletion processed in ${durationMs}ms, together with request ${deletion.row.requestId}`);
+  }
+}
+
+function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<void> {
+  switch (deletion.row.kind) {
+    case 'user':
+      return Promise.resolve();
+    case 'service':
+      return settleService(deps, deletion, attemptNumber);
+    case 'tenant':
+      return settleTenant(deletion);
+  }
+}
+
+async function settleService(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<void> {
+  const { row, tx } = deletion;
+  if (row.tenantId === null || row.serviceInstanceId === null) throw new Error(`request ${row.requestId} names no service`);
+  const tenant = await lockTenant(tx, row.tenantId);
+  const gdpr = row.gdprMode || (await deletion.joined()).some((joined) => joined.row.gdprMode);
+  await tenant.change({
+    lastTraceId: row.traceId,
+    ...(gdpr ? { gdprDeletions: tenant.row.gdprDeletions + 1 } : { otherDeletions: tenant.row.otherDeletions + 1 }),
+  });
+  if (tenant.row.status === 'UNKNOWN') {
+    deletion.note({ what: 'tenant unknown', cause: 'the inventory never heard of the tenant: nobody can tell whether it is empty now' });
+    deps.events.tenantUnknown(row.requestId);
+    return;
+  }
+  const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === attemptNumber);
+  const service = await tenant.service(row.serviceInstanceId);
+  const erasedThis = service && isIncarnationAskedFor({ generation: attempt?.generation ?? 0, requestedAt: row.requestedAt }, service);
+  if (service && erasedThis) {
+    await tenant.markErased(row.serviceInstanceId, service.generation, row.requestId);
+    await wakeWhoWaited(tx, tenant, service, row.requestId);
+  } else if ((await tenant.activeServices()).length === 0 && tenant.row.status === 'ACTIVE') {
+    await writeMessages(tx, [recheckTenant(row.tenantId, row.requestId)]);
+  }
+}
+
+async function settleTenant(deletion: LockedDeletion): Promise<void> {
+  const { row, tx, now } = deletion;
+  if (row.tenantId === null || row.emptying === null) throw new Error(`clean-up ${row.requestId} names no tenant`);
+  const tenant = await lockTenant(tx, row.tenantId);
+  if (tenant.row.status === 'EMPTY' && tenant.row.emptyings === row.emptying) await tenant.change({ status: 'ERASED', erasedAt: now });
+  deletion.send(
+    lifecycleEvent('TENANT_ERASED', {
+      requestId: row.requestId,
+      tenantId: row.tenantId,
+      emptying: row.emptying,
+      gdprMode: row.gdprMode,
+      traceId: row.traceId,
+      occurredAt: now,
+    }),
+  );
+}

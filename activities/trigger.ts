@@ -1,0 +1,103 @@
+import { jobIdFor } from '../contracts/names/index.js';
+import { SERVICE_FEED, stalenessMs } from '../store/inventory/feed.js';
+import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
+import { lockTenant, type LockedTenant } from '../store/inventory/locked-tenant.js';
+import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
+import { sendEvent, sendNotification, sendTrigger } from '../store/ledger/outgoing.js';
+import type { Deletion } from '../store/ledger/rows.js';
+import { runStep } from '../store/ledger/step.js';
+import type { Activities, TriggerAnswer } from './answers.js';
+import { checkDependants } from './dependencies.rules.js';
+import type { ActivityDeps } from './deps.js';
+
+/** Why an attempt may not be sent now, or the incarnation of the instance that it is sent for. */
+type Permission = { readonly generation: number } | { readonly refusal: TriggerAnswer };
+
+/**
+ * Emits the next attempt's trigger: attempt, ledger, timeline and outbox row in one transaction. For a service, the check
+ * of what depends on it is part of the same decision, under the tenant's row lock.
+ */
+export const trigger =
+  (deps: ActivityDeps): Activities['trigger'] =>
+  (call) =>
+    runStep(deps.database, call, async (deletion): Promise<TriggerAnswer> => {
+      const permission = await permissionFor(deps, deletion);
+      if ('refusal' in permission) return permission.refusal;
+
+      const attempt = deletion.row.attempt + 1;
+      const jobId = jobIdFor(deletion.row.requestId, attempt);
+      const { dagId, lane } = deletion.row.input.policy;
+      await deletion.insertAttempt({ jobId, attempt, dagId, lane, generation: permission.generation, cause: call.cause });
+      await deletion.revokeAttempts(`attempt ${attempt} replaces it`, attempt);
+      deletion.change({ status: 'SENT_TO_AIRFLOW', attempt, jobId, sentAt: deletion.now, failureCode: null, failureMessage: null, parkedAt: null });
+      deletion.note({ what: 'sent to Airflow', cause: call.cause });
+      sendTrigger(deletion, attempt);
+      sendEvent(deletion, deps.topicPrefix, 'deletion.sent_to_airflow');
+      deps.events.triggered(deletion.row.kind, lane);
+      return { outcome: 'sent', attempt };
+    });
+
+function permissionFor(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
+  switch (deletion.row.kind) {
+    case 'user':
+      return Promise.resolve({ generation: 0 });
+    case 'service':
+      return permissionForService(deps, deletion);
+    case 'tenant':
+      return permissionForTenant(deps, deletion);
+  }
+}
+
+async function permissionForService(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
+  const { tenantId, serviceInstanceId } = serviceOf(deletion.row);
+  const tenant = await lockTenant(deletion.tx, tenantId);
+  if (await isStale(deps, tenant)) return { refusal: { outcome: 'stale-inventory' } };
+
+  const service = await tenant.service(serviceInstanceId);
+  if (!(await askedForThis(deletion, service))) return { refusal: { outcome: 'provisioned-anew' } };
+
+  const check = checkDependants(serviceInstanceId, await tenant.activeServices());
+  switch (check.verdict) {
+    case 'blocked':
+      return { refusal: { outcome: 'blocked', dependants: check.dependants } };
+    case 'wait':
+      return { refusal: { outcome: 'waiting', dependants: check.dependants } };
+    case 'clear':
+      return { generation: service?.generation ?? 0 };
+  }
+}
+
+/** Whether this request, or one that joined it, asked for the incarnation that is there now. */
+async function askedForThis(deletion: LockedDeletion, service: Parameters<typeof isIncarnationAskedFor>[1]): Promise<boolean> {
+  if (isIncarnationAskedFor(deletion.row, service)) return true;
+  const joined = await deletion.joined();
+  return joined.some((other) => isIncarnationAskedFor(other.row, service));
+}
+
+async function permissionForTenant(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
+  const { tenantId, emptying } = deletion.row;
+  if (tenantId === null) throw new Error(`clean-up ${deletion.row.requestId} has no tenant`);
+  const tenant = await lockTenant(deletion.tx, tenantId);
+  if (await isStale(deps, tenant)) return { refusal: { outcome: 'stale-inventory' } };
+  const active = await tenant.activeServices();
+  const stillEmpty = active.length === 0 && tenant.row.status !== 'ACTIVE' && tenant.row.emptyings === emptying;
+  if (stillEmpty) return { generation: 0 };
+
+  await deletion.revokeAttempts('the tenant has services again');
+  deletion.change({ status: 'CANCELLED', completedAt: deletion.now });
+  deletion.note({ what: 'cancelled', cause: 'the tenant has services again' });
+  sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
+  sendNotification(deletion, 'deletion.cancelled', 'The clean-up of the tenant was cancelled: it has services again');
+  return { refusal: { outcome: 'refilled' } };
+}
+
+async function isStale(deps: ActivityDeps, tenant: LockedTenant): Promise<boolean> {
+  const ageMs = await stalenessMs(tenant.tx, SERVICE_FEED);
+  return ageMs === undefined || ageMs > deps.inventoryMaxStalenessMs;
+}
+
+function serviceOf(row: Deletion): { tenantId: string; serviceInstanceId: string } {
+  const { tenantId, serviceInstanceId } = row;
+  if (tenantId === null || serviceInstanceId === null) throw new Error(`request ${row.requestId} names no service`);
+  return { tenantId, serviceInstanceId };
+}
