@@ -74,7 +74,10 @@ async function startProcess(part: Part, program: Program, setting: PartSetting, 
       const launched = await setting.keeper.start({ ...launch, name: part.title, logFile });
       child = launched;
       try {
-        if ((await whenHealthy(part, context, launched, logFile)) === 'healthy') break;
+        if ((await whenHealthy(part, context, launched, logFile)) === 'healthy') {
+          await part.afterStart?.(program, context);
+          break;
+        }
       } catch (error) {
         await launched.stop();
         throw error;

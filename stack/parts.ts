@@ -42,6 +42,8 @@ export interface PartContext {
   readonly secrets: StackSecrets;
   readonly durability: Durability;
   readonly kafka: KafkaOptions;
+  /** More arguments for the Airflow simulator. */
+  readonly simulatorArgs: readonly string[];
   /** What every part of the stack tells its users: KAFKA_BROKERS and so on. */
   readonly stackEnv: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -85,5 +87,7 @@ export interface Part {
   readonly launch: (program: Program, context: PartContext) => Promise<Launch>;
   /** Whether it answers as what it is, at the addresses in `env`. */
   readonly isHealthy: (env: Readonly<Record<string, string>>) => Promise<boolean>;
+  /** What is still to be done once it answers; it is not ready before. */
+  readonly afterStart?: (program: Program, context: PartContext) => Promise<void>;
   readonly startTimeoutMs: number;
 }

