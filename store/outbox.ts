@@ -1,9 +1,10 @@
-import type { Database, Queryable } from './database.js';
+import type { Queryable } from './database.js';
 import type { OutboxMessage } from './ledger/rows.js';
 
 /** A row that waits to be sent. */
 export interface UnsentRow extends OutboxMessage {
   readonly id: number;
+  readonly lane: number;
   readonly refusals: number;
   readonly createdAt: Date;
 }
@@ -11,49 +12,20 @@ export interface UnsentRow extends OutboxMessage {
 export const OUTBOX_CHANNEL = 'expunge_outbox';
 
 /**
- * Takes or renews leases on lanes: keeps what this holder has, takes what nobody holds, up to `most` lanes, so that
- * relays that come later find their share.
- * @returns the lanes held now, valid for `ttlMs`
+ * The next rows of the lanes that go to one kind of target, oldest first: without those that an earlier row of their own
+ * request holds back, because it is dead or goes to the other kind of target and is not sent yet.
+ * @param without requests that are left out
  */
-export async function leaseLanes(database: Database, holder: string, ttlMs: number, most: number): Promise<number[]> {
-  return database.transaction(async (tx) => {
-    const rows = await tx.rows<{ lane: number }>(
-      `WITH mine AS (
-         SELECT lane FROM outbox_lanes WHERE holder = $1 OR held_until < now()
-         ORDER BY (holder IS NOT DISTINCT FROM $1) DESC, lane LIMIT $3 FOR UPDATE SKIP LOCKED)
-       UPDATE outbox_lanes l SET holder = $1, held_until = now() + $2 * interval '1 millisecond'
-       FROM mine WHERE l.lane = mine.lane RETURNING l.lane`,
-      [holder, ttlMs, most],
-    );
-    const lanes = rows.map((row) => row.lane);
-    await tx.rows(`UPDATE outbox_lanes SET holder = NULL, held_until = '-infinity' WHERE holder = $1 AND NOT lane = ANY($2)`, [holder, lanes]);
-    return lanes;
-  });
-}
-
-/** How many relays hold lanes now, this one included whether it holds any or not. */
-export async function countHolders(queryable: Queryable, self: string): Promise<number> {
-  const [row] = await queryable.rows<{ count: number }>(
-    'SELECT count(DISTINCT holder)::int AS count FROM outbox_lanes WHERE held_until > now() AND holder IS DISTINCT FROM $1',
-    [self],
-  );
-  return (row?.count ?? 0) + 1;
-}
-
-/** Gives all leases of a holder back. */
-export async function releaseLanes(queryable: Queryable, holder: string): Promise<void> {
-  await queryable.rows(`UPDATE outbox_lanes SET holder = NULL, held_until = '-infinity' WHERE holder = $1`, [holder]);
-}
-
-/** The next unsent rows of the lanes, oldest first, without those that a dead row of their own request holds back. */
-export function nextUnsent(queryable: Queryable, lanes: readonly number[], limit: number): Promise<UnsentRow[]> {
+export function nextUnsent(queryable: Queryable, target: OutboxMessage['target'], lanes: readonly number[], limit: number, without: readonly string[] = []): Promise<UnsentRow[]> {
   return queryable.rows<UnsentRow>(
-    `SELECT id, event_id, request_id, target, destination, key, headers, body, refusals, created_at FROM outbox o
-     WHERE lane = ANY($1) AND sent_at IS NULL AND dead_at IS NULL
-       AND NOT EXISTS (SELECT FROM outbox dead WHERE dead.request_id = o.request_id AND dead.dead_at IS NOT NULL
-                       AND dead.sent_at IS NULL AND dead.id < o.id)
-     ORDER BY id LIMIT $2`,
-    [lanes, limit],
+    `SELECT o.* FROM unnest($2::smallint[]) AS held (lane), LATERAL (
+       SELECT id, event_id, request_id, lane, target, destination, key, headers, body, refusals, created_at FROM outbox u
+       WHERE u.lane = held.lane AND u.target = $1 AND u.sent_at IS NULL AND u.dead_at IS NULL AND NOT u.request_id = ANY($4)
+         AND NOT EXISTS (SELECT FROM outbox earlier WHERE earlier.request_id = u.request_id AND earlier.id < u.id
+                         AND earlier.sent_at IS NULL AND (earlier.dead_at IS NOT NULL OR earlier.target <> $1))
+       ORDER BY id LIMIT $3) o
+     ORDER BY o.id LIMIT $3`,
+    [target, lanes, limit, without],
   );
 }
 
@@ -96,4 +68,33 @@ export async function purgeSent(queryable: Queryable, keepMs: number, limit = 10
     [keepMs, limit],
   );
   return rows.length;
+}
+
+/** A row that was refused too often. Its body stays where it is: it may hold personal data. */
+export interface DeadRow extends Pick<OutboxMessage, 'eventId' | 'requestId' | 'target' | 'destination'> {
+  readonly id: number;
+  readonly refusals: number;
+  readonly lastError: string | null;
+  readonly createdAt: Date;
+  readonly deadAt: Date;
+}
+
+/** The dead rows, oldest first. */
+export function listDead(queryable: Queryable, limit = 100): Promise<DeadRow[]> {
+  return queryable.rows<DeadRow>(
+    `SELECT id, event_id, request_id, target, destination, refusals, last_error, created_at, dead_at FROM outbox
+     WHERE dead_at IS NOT NULL AND sent_at IS NULL ORDER BY id LIMIT $1`,
+    [limit],
+  );
+}
+
+/** Has dead rows sent again, with their refusals forgotten: those of the ids, or all. @returns the ids of those that were dead */
+export async function requeueDead(queryable: Queryable, ids: readonly number[] | 'all'): Promise<number[]> {
+  const rows = await queryable.rows<{ id: number }>(
+    `WITH requeued AS (UPDATE outbox SET dead_at = NULL, refusals = 0 WHERE dead_at IS NOT NULL AND sent_at IS NULL
+       AND ($1::bigint[] IS NULL OR id = ANY($1)) RETURNING id)
+     SELECT id, pg_notify('${OUTBOX_CHANNEL}', '') FROM requeued ORDER BY id`,
+    [ids === 'all' ? null : ids],
+  );
+  return rows.map((row) => row.id);
 }

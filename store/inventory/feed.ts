@@ -20,3 +20,13 @@ export async function stalenessMs(queryable: Queryable, source: string): Promise
   );
   return row?.ms;
 }
+
+/** Forgets handled events that are older than `keepMs`, a slice at a time. @returns how many */
+export async function forgetProcessedEvents(queryable: Queryable, keepMs: number, limit = 1000): Promise<number> {
+  const rows = await queryable.rows(
+    `DELETE FROM processed_events WHERE (consumer_group, event_id) IN (
+       SELECT consumer_group, event_id FROM processed_events WHERE at < now() - $1 * interval '1 millisecond' LIMIT $2) RETURNING event_id`,
+    [keepMs, limit],
+  );
+  return rows.length;
+}

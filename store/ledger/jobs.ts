@@ -10,7 +10,10 @@ export async function markPosted(queryable: Queryable, jobId: string, airflowRun
 }
 
 /** A run that Airflow took and of which no result has come. */
-export type AwaitedJob = Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'dagId' | 'lane'>;
+export interface AwaitedJob extends Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'dagId' | 'lane'> {
+  /** How long ago Airflow took it, in ms. */
+  readonly postedMsAgo: number;
+}
 
 /**
  * Takes jobs whose result is overdue, for one look at Airflow each: posted longer ago than `olderThanMs`, without a
@@ -23,7 +26,7 @@ export function takeOverdueJobs(queryable: Queryable, olderThanMs: number, limit
        WHERE result IS NULL AND revoked_at IS NULL AND posted_at < now() - $1 * interval '1 millisecond'
          AND coalesce(watched_at, '-infinity') < now() - $1 * interval '1 millisecond'
        ORDER BY sent_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING job_id, request_id, attempt, dag_id, lane`,
+     RETURNING job_id, request_id, attempt, dag_id, lane, (extract(epoch FROM now() - posted_at) * 1000)::float8 AS posted_ms_ago`,
     [olderThanMs, limit],
   );
 }
@@ -36,7 +39,7 @@ export function takeRevokedJobs(queryable: Queryable, againAfterMs: number, limi
        WHERE revoked_at IS NOT NULL AND posted_at IS NOT NULL AND result IS NULL AND revoked_at > now() - interval '7 days'
          AND (watched_at IS NULL OR watched_at < revoked_at OR watched_at < now() - $1 * interval '1 millisecond')
        ORDER BY revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING job_id, request_id, attempt, dag_id, lane`,
+     RETURNING job_id, request_id, attempt, dag_id, lane, (extract(epoch FROM now() - posted_at) * 1000)::float8 AS posted_ms_ago`,
     [againAfterMs, limit],
   );
 }

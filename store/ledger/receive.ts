@@ -1,5 +1,5 @@
 import type { DeletionInput, DeletionStatus } from '../../contracts/names/index.js';
-import type { Database } from '../database.js';
+import type { Database, Queryable } from '../database.js';
 import { insertMessages, withLane } from './flush.js';
 import type { OutboxMessage } from './rows.js';
 
@@ -91,4 +91,15 @@ export async function receive(database: Database, request: NewRequest): Promise<
     throw new RequestIdConflict(`requestId ${input.requestId} is known already, for another ${known.kind}: send the request again under an id of its own`);
   }
   return { isNew: false, status: known.status, claimed: known.claimed, input: known.input, workflowId: known.workflowId };
+}
+
+/** The reference that a user's live deletion goes by: one of an older pepper, when it was received before the peppers changed. */
+export async function liveSubjectRefOfUser(queryable: Queryable, userId: string): Promise<string | undefined> {
+  const [row] = await queryable.rows<{ subjectRef: string }>(
+    `SELECT subject_ref FROM deletions
+     WHERE user_id = $1 AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
+     ORDER BY received_at LIMIT 1`,
+    [userId],
+  );
+  return row?.subjectRef;
 }
