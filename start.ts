@@ -12,7 +12,7 @@ const LOAD: Readonly<Record<Role, LoadRole>> = {
   trigger: load('./bridges/trigger/role.js', 'startTriggerBridge'),
   result: load('./bridges/result/role.js', 'startResultBridge'),
   relay: load('./bridges/relay/role.js', 'startRelay'),
-  api: load('./api/role.js', 'startApi'),
+  api: async () => (await import('./api/role.js')).startApi,
 };
 
 function parseRoles(text: string): Role[] {

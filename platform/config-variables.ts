@@ -107,6 +107,7 @@ export const VARIABLES = {
   WORKER_CACHED_WORKFLOWS: about(whole(0, 100_000).prefault('500'), 'Workflows that a lane’s worker keeps in memory'),
   API_HOST: about(text.prefault('127.0.0.1'), 'Interface that the API listens on'),
   API_PORT: about(port.prefault('8080'), 'Port of the API; 0 takes a free one'),
+  EXPUNGE_API_URL: about(httpUrl.prefault('http://127.0.0.1:8080'), 'Where the command line finds the API'),
   HEALTH_HOST: about(text.prefault('127.0.0.1'), 'Interface of `/livez`, `/readyz` and `/metrics`'),
   HEALTH_PORT: about(z.literal('off').or(port).prefault('8081'), 'Port of `/livez`, `/readyz` and `/metrics` of each process; 0 takes a free one, `off` none'),
   LOG_LEVEL: about(text.toLowerCase().pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'write trace, debug, info, warn, error, fatal or silent')).prefault('info'), 'trace, debug, info, warn, error, fatal or silent'),

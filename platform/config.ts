@@ -63,6 +63,7 @@ export interface Config {
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
   readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number };
   readonly api: { readonly host: string; readonly port: number };
+  readonly client: { readonly apiUrl: string };
   readonly health: { readonly host: string; readonly port: number | 'off' };
   readonly log: { readonly level: ParsedVariables['LOG_LEVEL'] };
   readonly shutdownTimeoutMs: number;
@@ -174,6 +175,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
     worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS },
     api: { host: vars.API_HOST, port: vars.API_PORT },
+    client: { apiUrl: vars.EXPUNGE_API_URL },
     health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },
     log: { level: vars.LOG_LEVEL },
     shutdownTimeoutMs: vars.SHUTDOWN_TIMEOUT,

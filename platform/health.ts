@@ -16,6 +16,8 @@ export interface HealthAnswer {
 export interface Health {
   /** Adds what /readyz asks for. */
   addReadiness(name: string, check: Check): void;
+  /** Adds what brings gauges up to date before /metrics is answered. A throw fails the scrape. */
+  beforeScrape(refresh: () => Promise<void>): void;
   /** The answer for a path, or undefined when it is none of health's. */
   answer(path: string): Promise<HealthAnswer | undefined>;
 }
@@ -38,9 +40,11 @@ async function holds(check: Check): Promise<boolean> {
 /** Alive means that the process answers; ready that every readiness check holds. With no check yet, it is not ready. */
 export function createHealth({ registry }: { readonly registry: Registry }): Health {
   const readiness = new Map<string, Check>();
+  const refreshes: (() => Promise<void>)[] = [];
   const json = (status: number, value: unknown): HealthAnswer => ({ status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` });
   return {
     addReadiness: (name, check) => void readiness.set(name, check),
+    beforeScrape: (refresh) => void refreshes.push(refresh),
     async answer(path) {
       switch (path) {
         case '/livez':
@@ -51,6 +55,7 @@ export function createHealth({ registry }: { readonly registry: Registry }): Hea
           return json(ready ? 200 : 503, { ready, checks });
         }
         case '/metrics':
+          await Promise.all(refreshes.map((refresh) => refresh()));
           return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
         default:
           return undefined;

@@ -29,12 +29,24 @@ const worthRetrying = (error: unknown): boolean => {
 
 const serverName = ({ temporal }: TemporalPart): string => `Temporal at ${temporal.connection.address ?? 'localhost:7233'}`;
 
+/** As Connection.connect, which leaves a channel that goes on dialling behind when it fails. */
+async function connectOnce({ temporal }: TemporalPart): Promise<Connection> {
+  const connection = Connection.lazy(temporal.connection);
+  try {
+    await connection.ensureConnected();
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
 /**
  * Connects a client over gRPC; waits out a server that is not there yet.
  * @throws the server's refusal (wrong API key, no permission), and the signal's reason when it aborts.
  */
 export async function connectClient(config: TemporalPart, { log, signal }: ConnectOptions): Promise<TemporalClient> {
-  const connection = await untilReachable(() => Connection.connect(config.temporal.connection), {
+  const connection = await untilReachable(() => connectOnce(config), {
     what: serverName(config), log, signal, worthRetrying,
   });
   return { client: new Client({ connection, namespace: config.temporal.namespace }), connection, close: () => connection.close() };
