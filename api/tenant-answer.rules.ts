@@ -1,0 +1,33 @@
+import type { TenantAnswer } from '../contracts/api/tenants.js';
+import { tenantWorkflowId } from '../contracts/names/index.js';
+import type { TenantRecord } from '../store/inventory/read.js';
+import { webUiLink } from './web-ui-link.rules.js';
+import type { WebUi } from './web-ui-link.rules.js';
+
+/** What the API says of a tenant. */
+export function tenantAnswerOf({ tenant, services, cleanUps }: TenantRecord, webUi: WebUi | undefined): TenantAnswer {
+  const workflowId = tenantWorkflowId(tenant.tenantId);
+  return {
+    tenantId: tenant.tenantId,
+    status: tenant.status,
+    emptyings: tenant.emptyings,
+    gdprDeletions: tenant.gdprDeletions,
+    otherDeletions: tenant.otherDeletions,
+    emptiedAt: tenant.emptiedAt?.toISOString() ?? null,
+    erasedAt: tenant.erasedAt?.toISOString() ?? null,
+    cleanUps: cleanUps.map(({ requestId, emptying, status, receivedAt, completedAt }) => ({
+      requestId, emptying, status, receivedAt: receivedAt.toISOString(), completedAt: completedAt?.toISOString() ?? null,
+    })),
+    services: services.map((service) => ({
+      serviceInstanceId: service.serviceInstanceId,
+      serviceType: service.serviceType,
+      status: service.status,
+      dependsOn: [...service.dependsOn],
+      provisionedAt: service.provisionedAt.toISOString(),
+      goneAt: service.goneAt?.toISOString() ?? null,
+      deletion: service.deletionRequestId === null || service.deletionStatus === null ? null : { requestId: service.deletionRequestId, status: service.deletionStatus },
+    })),
+    workflowId,
+    links: webUi ? { temporal: webUiLink(webUi, workflowId) } : {},
+  };
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { DELETION_KINDS} from '../names/index.js';
+import { DELETION_STATUSES, FAILURE_CODES } from '../names/index.js';
+
+const time = z.iso.datetime({ offset: true });
+const status = z.enum(DELETION_STATUSES);
+const counts = z.record(z.string(), z.number());
+
+const failure = z.object({ code: z.enum(FAILURE_CODES), message: z.string() }).nullable();
+
+const attempt = z.object({
+  attempt: z.int(),
+  jobId: z.string(),
+  dagId: z.string(),
+  lane: z.string(),
+  cause: z.string(),
+  sentAt: time,
+  /** When Airflow took the run. */
+  postedAt: time.nullable(),
+  airflow_ref: z.string().nullable(),
+  result: z.enum(['SUCCESS', 'FAILURE']).nullable(),
+  resultAt: time.nullable(),
+  failure: z.object({ code: z.enum(FAILURE_CODES), message: z.string().nullable() }).nullable(),
+  counts: counts.nullable(),
+  timedOutAt: time.nullable(),
+  revoked: z.object({ at: time, why: z.string().nullable() }).nullable(),
+});
+
+const historyEntry = z.object({
+  at: time,
+  what: z.string(),
+  status,
+  attempt: z.int(),
+  cause: z.string(),
+  /** The person who did it, when one did. */
+  by: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+
+const answer = {
+  status,
+  /** By the database's clock; `duration_ms` is null until there is an end. */
+  timeline: z.object({ received: time, completed: time.nullable(), duration_ms: z.number().nullable() }),
+  /** The Airflow run of the current attempt. */
+  airflow_ref: z.string().nullable(),
+  /** Stopped until something or someone moves it. */
+  parked: z.boolean(),
+  final: z.boolean(),
+  /** 0 before the first trigger. */
+  attempt: z.int(),
+  jobId: z.string().nullable(),
+  dueAt: time,
+  /** By the clock of whoever asked. */
+  requestedAt: time,
+  requestedBy: z.string().nullable(),
+  source: z.string().nullable(),
+  reason: z.string().nullable(),
+  gdprMode: z.boolean(),
+  dryRun: z.boolean(),
+  failure,
+  /** With DUPLICATE: the request that it joined, and how that ended. */
+  duplicateOf: z.string().nullable(),
+  outcome: status.nullable(),
+  /** The requests that joined this one. */
+  joined: z.array(z.string()),
+  /** What Airflow counted. */
+  counts: counts.nullable(),
+  traceId: z.string(),
+  workflowId: z.string(),
+  attempts: z.array(attempt),
+  history: z.array(historyEntry),
+  /** The run in Temporal's Web UI, where its address is configured. */
+  links: z.object({ temporal: z.url().optional() }),
+};
+
+/** `GET /api/v1/deletions/{requestId}` (seed: user-deletion-service, section 5): the seed's fields first. */
+export const deletionAnswer = z.discriminatedUnion('kind', [
+  z.object({ requestId: z.string(), userId: z.string(), kind: z.literal('user'), ...answer }),
+  z.object({ requestId: z.string(), tenantId: z.string(), serviceType: z.string(), serviceInstanceId: z.string(), kind: z.literal('service'), ...answer }),
+  z.object({ requestId: z.string(), tenantId: z.string(), emptying: z.int().nullable(), kind: z.literal('tenant'), ...answer }),
+]) satisfies z.ZodType<{ kind: (typeof DELETION_KINDS)[number] }>;
+export type DeletionAnswer = z.output<typeof deletionAnswer>;
+
+/** `GET /api/v1/jobs/{jobId}`: whether a job may still erase. A DAG asks it first, and ends as skipped when it does not stand. */
+export const jobAnswer = z.object({ jobId: z.string(), requestId: z.string(), attempt: z.int(), stands: z.boolean(), reason: z.string() });
+export type JobAnswer = z.output<typeof jobAnswer>;
