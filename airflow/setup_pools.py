@@ -14,8 +14,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from expunge_erasers.config import Erasers, load_erasers
+from expunge_erasers.config import Erasers
 from expunge_erasers.errors import ConfigError
+from expunge_erasers.load import load_erasers
 
 
 def pools_of(erasers: Erasers) -> dict[str, dict[str, Any]]:

@@ -13,8 +13,9 @@ from datetime import timedelta
 from airflow.sdk import DAG, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from expunge_erasers.config import DagSpec, Erasers, load_erasers
+from expunge_erasers.config import DagSpec, Erasers
 from expunge_erasers.errors import ErasureError, JobRevoked
+from expunge_erasers.load import load_erasers
 from expunge_erasers.settings import settings_from
 
 ERROR_KEY = "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import time
@@ -81,7 +82,7 @@ class Fence:
                 raise _Outage(f"HTTP {error.code}") from error
             remedy = "check EXPUNGE_API_TOKEN" if error.code in (401, 403) else "check EXPUNGE_API_URL"
             raise FenceUnavailable(f"The fence answered HTTP {error.code}, so nothing is erased: {remedy}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise _Outage(f"{type(error).__name__}: {error}") from error
 
 

@@ -10,9 +10,10 @@ import sys
 import threading
 from typing import Any, Mapping
 
-from expunge_erasers.config import DEFAULT_LANE, SERVICE_DAG, TENANT_DAG, USER_DAG, Caps, DagSpec, load_erasers
+from expunge_erasers.config import DEFAULT_LANE, SERVICE_DAG, TENANT_DAG, USER_DAG, Caps, DagSpec
 from expunge_erasers.erase import erase
 from expunge_erasers.errors import ConfigError
+from expunge_erasers.load import load_erasers
 from expunge_erasers.settings import Settings, settings_from
 
 from .knobs import Knobs

@@ -20,9 +20,7 @@ class Request:
     def document(self) -> dict[str, Any]:
         """The body, which must be an object. Raises HttpError."""
         if not isinstance(self.body, dict):
-            raise invalid(
-                "model_attributes_type", ["body"], "Input should be a valid dictionary", self.body
-            )
+            raise invalid("model_attributes_type", ["body"], "Input should be a valid dictionary", self.body)
         return self.body
 
 

@@ -40,7 +40,7 @@ class RunPlan:
     duration_ms: float
     mode: str
     failure: tuple[str, str] | None
-    silent: dict[str, Any] | None
+    silent: str | None
 
 
 class Knobs:
@@ -122,7 +122,12 @@ class Knobs:
             duration_ms = next((self.durations[name] for name in names if name in self.durations), self.duration_ms)
             failure = _take(self.failures, lambda rule: rule.matches(dag_id, conf))
             silent = _take(self.silences, lambda rule: rule.matches(dag_id, conf))
-            return RunPlan(duration_ms, self.mode, (failure["error"], failure["code"]) if failure else None, silent)
+            return RunPlan(
+                duration_ms,
+                self.mode,
+                (failure["error"], failure["code"]) if failure else None,
+                silent["end"] if silent else None,
+            )
 
     def fault(self, method: str) -> dict[str, Any] | None:
         """How the next request of this method shall be answered instead, if it shall."""

@@ -33,7 +33,7 @@ class Task:
     try_number: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """A DAG run. `killed` tells the thread that carries it out to stop erasing."""
 
@@ -146,6 +146,16 @@ class Run:
         """From the state file."""
         tasks = {name: Task(**task) for name, task in stored["tasks"].items()}
         return Run(**{**stored, "tasks": tasks})
+
+    def finish(self, state: str) -> None:
+        """Ends the run, and with it the tasks that have not ended."""
+        self.state, self.end_date = state, now()
+        self.start_date = self.start_date or self.end_date
+        for task in self.tasks.values():
+            if task.state == "running":
+                task.state, task.end_date = "failed" if state == "failed" else "success", self.end_date
+            elif task.state is None and state == "failed":
+                task.state = "skipped"
 
     def requeue(self) -> None:
         """As when an operator clears the run."""
