@@ -1,0 +1,41 @@
+import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../contracts/names/index.js';
+
+/** A topic as it must be. */
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Topic configuration by Kafka's names. */
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** As many as may read a topic side by side; more can be added later, and order per key then breaks for a moment. */
+export const DEFAULT_PARTITIONS = 6;
+
+/**
+ * A dead letter is the original, which may be as large as the broker takes, and headers that say why: it must fit
+ * wherever the original did. Kept for 90 days: three times the month in which a deletion is due.
+ */
+export const DEAD_LETTER_CONFIGS = {
+  'max.message.bytes': String(4 * 1024 * 1024),
+  'retention.ms': String(90 * DAY_MS),
+  'cleanup.policy': 'delete',
+} as const;
+
+const topic = (name: string, retentionDays: number): TopicSpec => ({
+  topic: name,
+  partitions: DEFAULT_PARTITIONS,
+  configs: { 'retention.ms': String(retentionDays * DAY_MS), 'cleanup.policy': 'delete' },
+});
+
+/** The dead letters of a topic: one partition, so that they are listed in the order they came. */
+export const deadLetterSpec = (name: string): TopicSpec => ({ topic: deadLetterTopic(name), partitions: 1, configs: DEAD_LETTER_CONFIGS });
+
+/** Topics of the main job that Expunge reads. */
+export const READ_TOPICS = [TOPICS.userDeletionRequest, TOPICS.serviceDeletionRequest, TOPICS.serviceEvents, TOPICS.airflowTrigger, TOPICS.airflowResult] as const;
+
+/** Every topic of the main job, and the dead letters of those that are read. */
+export const topicSpecs = (prefix: string): readonly TopicSpec[] => [
+  ...[...READ_TOPICS, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(prefix)].map((name) => topic(name, 30)),
+  ...READ_TOPICS.map(deadLetterSpec),
+];
