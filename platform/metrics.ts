@@ -30,6 +30,8 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
     tenantDecisionsNeeded: counter('expunge_tenant_decisions_needed_total', 'Emptyings of which only some deletions were in gdprMode: a person decides'),
     erasedAfterCancel: counter('expunge_erased_after_cancel_total', 'Results that say something was erased after its deletion was cancelled'),
     requestConflicts: counter('expunge_request_conflicts_total', 'Request ids that came for a second subject'),
+    triggersHandled: counter('expunge_triggers_handled_total', 'Triggers that the trigger bridge is done with: posted, known already, skipped or failed', 'lane', 'outcome'),
+    resultsSpoken: counter('expunge_results_spoken_total', 'Results that the watcher published because a run could not', 'lane', 'status'),
     results: counter('expunge_results_total', 'Results from Airflow, by what became of them', 'status', 'outcome'),
     airflowRequests: counter('expunge_airflow_requests_total', 'Requests to Airflow, by operation and outcome', 'operation', 'outcome'),
     inFlight: gauge('expunge_in_flight', 'Deletions that have not ended', 'kind', 'status'),

@@ -1,0 +1,74 @@
+import type { MessageHandler } from '../../bus/messages.js';
+import { consumerGroup, isFinal, TOPICS } from '../../contracts/names/index.js';
+import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest } from '../../contracts/topics/index.js';
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { Policies } from '../../platform/policies.js';
+import type { SubjectRefs } from '../../platform/subject-ref.js';
+import { ContentRefused, type Database } from '../../store/database.js';
+import { applyServiceEvent } from '../../store/inventory/service-events.js';
+import { deletionEvent } from '../../store/ledger/outgoing.js';
+import { liveSubjectRefOfUser, receive, RequestIdConflict } from '../../store/ledger/receive.js';
+import { fromServiceRequest, fromUserRequest, type RequestDraft } from './requests.js';
+import type { StartOrJoin } from './start-or-join.js';
+
+export interface IngressDeps {
+  readonly database: Database;
+  readonly startOrJoin: StartOrJoin;
+  readonly policies: Policies;
+  readonly subjectRefs: SubjectRefs;
+  /** Names `<prefix>.deletion.events`. */
+  readonly topicPrefix: string;
+  readonly metrics: Pick<Metrics, 'requestConflicts'>;
+  readonly log: Log;
+}
+
+/** The handlers of everything that comes in for the ledger and the inventory, by topic. */
+export function createIngress(deps: IngressDeps): Record<string, MessageHandler> {
+  const { database, policies, subjectRefs } = deps;
+  return {
+    [TOPICS.userDeletionRequest]: async (message) => {
+      const value = parseUserDeletionRequest(message);
+      const { userId, dryRun } = value.payload;
+      const live = dryRun === true ? undefined : await contentChecked(() => liveSubjectRefOfUser(database, userId));
+      await accept(deps, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
+    },
+    [TOPICS.serviceDeletionRequest]: async (message) => {
+      await accept(deps, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
+    },
+    [TOPICS.serviceEvents]: async (message) => {
+      const event = parseServiceEvent(message);
+      await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp: new Date(event.timestamp) }));
+    },
+  };
+}
+
+/** Enters a request into the ledger, and starts its workflow unless that is done already. */
+async function accept(deps: IngressDeps, draft: RequestDraft): Promise<void> {
+  const { input } = draft;
+  const requested = deletionEvent(deps.topicPrefix, { requestId: input.requestId, n: 1, eventType: 'deletion.requested', input, status: 'PENDING', attempt: 0, jobId: null, occurredAt: new Date() });
+  const messages = [{ ...requested, headers: { ...requested.headers, ...(draft.traceparent !== undefined && { traceparent: draft.traceparent }) } }];
+  const received = await contentChecked(async () => {
+    try {
+      return await receive(deps.database, { ...draft, messages });
+    } catch (error) {
+      if (!(error instanceof RequestIdConflict)) throw error;
+      deps.metrics.requestConflicts.inc();
+      deps.log.error({ requestId: input.requestId }, 'a request id came for a second subject; kept as a dead letter');
+      throw new MessageFault('REQUEST_ID_TAKEN', error.message);
+    }
+  });
+  if (isFinal(received.status) || received.claimed) return;
+  const outcome = await deps.startOrJoin(received);
+  deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);
+}
+
+/** What PostgreSQL refuses for its content is the message's fault; all else that it throws is an outage. */
+async function contentChecked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ContentRefused)) throw error;
+    throw new MessageFault('REFUSED_BY_DATABASE', `${error.message}. Mend the message's content, then send it again.`);
+  }
+}

@@ -1,0 +1,42 @@
+import { serviceRequestId, workflowIdFor, type Subject } from '../../contracts/names/index.js';
+import { traceparentOf, type RawMessage, type ServiceDeletionRequest, type UserDeletionRequest } from '../../contracts/topics/index.js';
+import type { Policies } from '../../platform/policies.js';
+import type { NewRequest } from '../../store/ledger/receive.js';
+
+/** A request as the ledger takes it, its outgoing messages left out. */
+export type RequestDraft = Omit<NewRequest, 'messages'>;
+
+interface Terms {
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly subject: Subject;
+  readonly gdprMode: boolean;
+  readonly dryRun: boolean;
+}
+
+/** A user's request. @param subjectRef what the user is known by outside the ledger. */
+export function fromUserRequest(value: UserDeletionRequest, message: RawMessage, subjectRef: string, policies: Policies): RequestDraft {
+  const { userId, reason, source, dryRun = false } = value.payload;
+  // A user's deletion is always for good: only services are asked to be deleted without being purged.
+  const terms = { requestId: value.eventId, traceId: value.traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun };
+  return { ...draft(terms, message, value.timestamp, policies), userId, source, reason };
+}
+
+/** A service's request. */
+export function fromServiceRequest(value: ServiceDeletionRequest, message: RawMessage, policies: Policies): RequestDraft {
+  const { tenantId, serviceType, serviceInstanceId, requestedBy, timestamp, gdprMode, dryRun = false } = value.payload;
+  const subject = { kind: 'service', tenantId, serviceType, serviceInstanceId } as const;
+  const terms = { requestId: serviceRequestId(value.traceId, serviceInstanceId), traceId: value.traceId, subject, gdprMode, dryRun };
+  return { ...draft(terms, message, timestamp, policies), requestedBy };
+}
+
+function draft(terms: Terms, message: RawMessage, timestamp: string, policies: Policies): Pick<RequestDraft, 'input' | 'workflowId' | 'traceparent' | 'requestedAt'> {
+  const { requestId, subject, dryRun } = terms;
+  const traceparent = traceparentOf(message.headers);
+  return {
+    input: { ...terms, graceMs: 0, policy: policies.policyFor(subject) },
+    workflowId: workflowIdFor(subject, dryRun ? { requestId } : undefined),
+    requestedAt: new Date(timestamp),
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffDelayMs, type Backoff } from '../platform/backoff.rules.js';
+import type { Log } from '../platform/log.js';
+
+export interface PeriodicOptions {
+  /** What it does, in the log. */
+  readonly name: string;
+  readonly everyMs: number;
+  readonly log: Log;
+  /** Waits after failures; from a quarter second to 15 s when left out. */
+  readonly backoff?: Backoff;
+}
+
+export interface Periodic {
+  /** Has the work done now, or once more when it is being done; a wait after a failure is not cut short. */
+  wake(): void;
+  /** Whether the work was last done without a failure. */
+  healthy(): boolean;
+  /** Waits for what is being done, and ends. */
+  stop(): Promise<void>;
+}
+
+const USUAL: Backoff = { firstMs: 250, maxMs: 15_000 };
+
+/**
+ * Does work at once, and then again and again. A failure is an outage: logged on the 1st, 2nd, 4th, 8th… time, and waited out.
+ * @param work may give a number: in how many milliseconds it wants to be called again, if that is sooner than usual.
+ */
+export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { name, everyMs, log, backoff = USUAL }: PeriodicOptions): Periodic {
+  const stopping = new AbortController();
+  const stopped = (): boolean => stopping.signal.aborted;
+  let wakings = 0;
+  let failures = 0;
+  let cutShort: (() => void) | undefined;
+
+  const waitOrWake = async (ms: number): Promise<void> => {
+    const waking = new AbortController();
+    cutShort = () => waking.abort();
+    await sleep(ms, undefined, { signal: AbortSignal.any([stopping.signal, waking.signal]) }).catch(ignoreAbort);
+    cutShort = undefined;
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopped()) {
+      const wakingsBefore = wakings;
+      try {
+        const againInMs = await work(stopping.signal);
+        if (failures > 0) log.info({ failures }, `${name}: goes on`);
+        failures = 0;
+        if (wakings === wakingsBefore) await waitOrWake(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
+      } catch (error) {
+        if (stopped()) return;
+        failures += 1;
+        const delayMs = backoffDelayMs(failures, backoff);
+        if (Number.isInteger(Math.log2(failures))) log.warn({ err: error, failures, delayMs }, `${name}: failed; trying again`);
+        await sleep(delayMs, undefined, { signal: stopping.signal }).catch(ignoreAbort);
+      }
+    }
+  };
+  const running = run();
+
+  return {
+    wake: () => {
+      wakings++;
+      cutShort?.();
+    },
+    healthy: () => failures === 0,
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+const ignoreAbort = (error: unknown): void => {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+};

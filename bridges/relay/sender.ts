@@ -1,0 +1,86 @@
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { Queryable } from '../../store/database.js';
+import { markRefused, markSent, nextUnsent, type UnsentRow } from '../../store/outbox.js';
+import type { LaneLeases } from './lane-leases.js';
+import { rounds } from './rounds.rules.js';
+import type { Transport } from './transports.js';
+
+export interface SenderOptions {
+  readonly target: UnsentRow['target'];
+  readonly database: Queryable;
+  readonly leases: Pick<LaneLeases, 'using' | 'holds'>;
+  readonly transport: Transport;
+  readonly batch: number;
+  /** A row refused this often is dead. */
+  readonly mostRefusals: number;
+  /** Wait before a refused row is tried again; doubles each time. */
+  readonly refusalBackoffMs: number;
+  /** Called when rows were sent: what waited for them may go now. */
+  readonly onSent: () => void;
+  readonly metrics: Pick<Metrics, 'outboxSent'>;
+  readonly log: Log;
+}
+
+/** The other side is out: nothing is counted against any row. */
+export class RelayOutage extends Error {
+  override readonly name = 'RelayOutage';
+}
+
+/**
+ * A sender of rows to one kind of target. Called, it sends what there is to send in the lanes that are held, in order per request,
+ * and tells in how many ms it wants to be called again, if there is a reason.
+ * @throws RelayOutage, and PostgreSQL's errors when that is out.
+ */
+export function createSender(options: SenderOptions): (signal: AbortSignal) => Promise<number | undefined> {
+  const { target, database, leases, batch } = options;
+  /** Requests with a refused row, and when that is tried again. */
+  const resting = new Map<string, number>();
+
+  return async (signal) => {
+    for (let full = true; full && !signal.aborted; ) {
+      const now = performance.now();
+      for (const [requestId, at] of resting) if (at <= now) resting.delete(requestId);
+      full = await leases.using(async (lanes) => {
+        if (lanes.length === 0) return false;
+        const rows = await nextUnsent(database, target, lanes, batch, [...resting.keys()]);
+        if (rows.length > 0) await sendInRounds(options, rows, resting, signal);
+        return rows.length === batch;
+      });
+    }
+    return resting.size === 0 ? undefined : Math.max(0, Math.min(...resting.values()) - performance.now());
+  };
+}
+
+async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], resting: Map<string, number>, signal: AbortSignal): Promise<void> {
+  const { database, leases, transport, metrics } = options;
+  const heldBack = new Set<string>();
+  let outage: Error | undefined;
+  for (const round of rounds(rows)) {
+    if (signal.aborted) return;
+    const sendable = round.filter((row) => !heldBack.has(row.requestId) && leases.holds(row.lane));
+    // A lane that was lost may be another's by now: nothing of it is sent any more.
+    for (const row of round) if (!sendable.includes(row)) heldBack.add(row.requestId);
+    if (sendable.length === 0) break;
+    const results = await transport(sendable);
+    const sent = sendable.filter((_, i) => results[i]?.outcome === 'sent');
+    await markSent(database, sent.map(({ id }) => id));
+    for (const { destination } of sent) metrics.outboxSent.inc({ target: destination });
+    for (const [i, row] of sendable.entries()) {
+      const result = results[i];
+      if (result?.outcome === 'sent') continue;
+      heldBack.add(row.requestId);
+      if (result?.outcome === 'refused') resting.set(row.requestId, await refused(options, row, result.why));
+      else outage = result?.error ?? new Error('no answer');
+    }
+    if (sent.length > 0) options.onSent();
+  }
+  if (outage) throw new RelayOutage(`Rows to ${options.target} could not be sent`, { cause: outage });
+}
+
+/** Counts a refusal. @returns when the request is looked at again. */
+async function refused({ database, mostRefusals, refusalBackoffMs, log }: SenderOptions, row: UnsentRow, why: string): Promise<number> {
+  const dead = await markRefused(database, row.id, why, mostRefusals);
+  if (dead) log.error({ outboxId: row.id, requestId: row.requestId, destination: row.destination, reason: why }, 'an outbox row was refused too often and is dead: mend its cause, then requeue it; later rows of its request wait');
+  return performance.now() + refusalBackoffMs * 2 ** row.refusals;
+}

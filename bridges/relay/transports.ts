@@ -1,0 +1,65 @@
+import { isGrpcServiceError, WorkflowIdConflictPolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { RecordRefused } from '../../bus/producer-errors.js';
+import type { Producer } from '../../bus/producer.js';
+import { WORKFLOW_TYPES } from '../../contracts/names/index.js';
+import type { UnsentRow } from '../../store/outbox.js';
+import { tenantStart } from '../workflow-starts.js';
+
+/** What became of a row: sent; refused for what it is; or not sent because the other side is out. */
+export type Sent = { readonly outcome: 'sent' } | { readonly outcome: 'refused'; readonly why: string } | { readonly outcome: 'outage'; readonly error: Error };
+
+/** Sends rows that need not wait for one another; one answer for each, never throws. */
+export type Transport = (rows: readonly UnsentRow[]) => Promise<readonly Sent[]>;
+
+const SENT: Sent = { outcome: 'sent' };
+
+/** Rows to Kafka topics, in one acknowledged batch. */
+export const kafkaTransport = (producer: Pick<Producer, 'send'>): Transport => async (rows) => {
+  const results = await producer.send(rows.map(({ destination, key, headers, body }) => ({ topic: destination, key, value: body, headers })));
+  return results.map((result): Sent => {
+    if (result.ok) return SENT;
+    return result.error instanceof RecordRefused ? { outcome: 'refused', why: result.error.message } : { outcome: 'outage', error: result.error };
+  });
+};
+
+const ABREAST = 16;
+const CALL_TIMEOUT_MS = 10_000;
+const INVALID_ARGUMENT = 3;
+const TENANT = /^tenant\/(.+)$/;
+
+/** Rows to workflows, as signals. A tenant's workflow is started for it; any other that does not run has nothing to be told. */
+export const signalTransport = (client: Pick<Client, 'workflow' | 'withDeadline'>): Transport => async (rows) => {
+  const sent = new Map<UnsentRow, Sent>();
+  const waiting = [...rows];
+  const next = async (): Promise<void> => {
+    for (let row = waiting.shift(); row; row = waiting.shift()) sent.set(row, await signalOne(client, row));
+  };
+  await Promise.all(Array.from({ length: ABREAST }, next));
+  return rows.map((row) => sent.get(row) ?? { outcome: 'outage', error: new Error('not tried') });
+};
+
+async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, { key: workflowId, destination: signal, body }: UnsentRow): Promise<Sent> {
+  const tenantId = TENANT.exec(workflowId)?.[1];
+  try {
+    const input = JSON.parse(body) as unknown;
+    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
+      if (tenantId === undefined) await client.workflow.getHandle(workflowId).signal(signal, input);
+      else {
+        await client.workflow.signalWithStart(WORKFLOW_TYPES.tenant, {
+          ...tenantStart(tenantId),
+          args: [{ tenantId }],
+          signal,
+          signalArgs: [input],
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        });
+      }
+    });
+    return SENT;
+  } catch (error) {
+    if (tenantId === undefined && error instanceof WorkflowNotFoundError) return SENT;
+    const fault = error instanceof Error ? error : new Error(String(error));
+    const cause = isGrpcServiceError(fault.cause) ? fault.cause : fault;
+    const refused = fault instanceof SyntaxError || (isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT);
+    return refused ? { outcome: 'refused', why: `Temporal refused the signal: ${cause.message}` } : { outcome: 'outage', error: fault };
+  }
+}

@@ -1,0 +1,74 @@
+import type { MessageHandler } from '../../bus/messages.js';
+import type { AirflowResultSignal } from '../../contracts/names/index.js';
+import { MessageFault, parseAirflowResult, type AirflowResult } from '../../contracts/topics/index.js';
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import { ContentRefused, type Database } from '../../store/database.js';
+import { hasEnded, recordResult, type RecordedResult } from '../../store/ledger/results.js';
+
+/** Signals a result to a deletion's workflow. @returns whether there is such a workflow; throws what Temporal throws when it is out. */
+export type SignalResult = (workflowId: string, signal: AirflowResultSignal) => Promise<'signalled' | 'not-found'>;
+
+export interface ResultDeps {
+  readonly database: Database;
+  readonly signalResult: SignalResult;
+  /** How long a live deletion's workflow may be missing, with Temporal answering, before nobody waits for it any more. */
+  readonly patienceMs: number;
+  readonly metrics: Pick<Metrics, 'results' | 'erasedAfterCancel'>;
+  readonly log: Log;
+}
+
+/** The deletion is live and has no workflow yet, or is between two: the result is kept and tried again. */
+export class WorkflowNotThere extends Error {
+  override readonly name = 'WorkflowNotThere';
+}
+
+/** Handles airflow.pipeline.result: into the ledger first, then to the workflow that waits for it. Airflow's words go no further than the ledger. */
+export function createResultHandler(deps: ResultDeps): MessageHandler {
+  const { database, metrics, log } = deps;
+  /** When the workflow of a job's deletion was first missed. */
+  const missedSince = new Map<string, number>();
+
+  return async (message) => {
+    const result = parseAirflowResult(message);
+    const recorded = await record(database, result);
+    const outcome = recorded.outcome === 'wake' ? await wake(deps, result.jobId, recorded, missedSince) : recorded.outcome;
+    missedSince.delete(result.jobId);
+    metrics.results.inc({ status: result.status, outcome });
+    if (outcome === 'unknown-job') throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that was asked for: results carry the jobId of their trigger.', 'jobId');
+    if (outcome === 'erased-after-cancel') {
+      metrics.erasedAfterCancel.inc();
+      log.error({ jobId: result.jobId }, 'Airflow erased after the deletion was cancelled: what it was about is gone');
+      return;
+    }
+    log.info({ jobId: result.jobId, status: result.status, outcome }, 'result handled');
+  };
+}
+
+async function record(database: Database, result: AirflowResult): Promise<RecordedResult> {
+  try {
+    return await recordResult(database, {
+      jobId: result.jobId,
+      airflowRunId: result.airflowRunId,
+      status: result.status,
+      counts: result.metadata,
+      errorText: result.error,
+      failureCode: result.errorCode ?? 'DAG_FAILED',
+    });
+  } catch (error) {
+    if (!(error instanceof ContentRefused)) throw error;
+    throw new MessageFault('REFUSED_BY_DATABASE', `${error.message}. Mend the result's content, then send it again.`);
+  }
+}
+
+type Wake = Extract<RecordedResult, { outcome: 'wake' }>;
+
+async function wake({ database, signalResult, patienceMs, log }: ResultDeps, jobId: string, { workflowId, signal }: Wake, missedSince: Map<string, number>): Promise<'signalled' | 'ended' | 'unsignalled'> {
+  if ((await signalResult(workflowId, signal)) === 'signalled') return 'signalled';
+  if (await hasEnded(database, signal.requestId)) return 'ended';
+  const since = missedSince.get(jobId) ?? performance.now();
+  missedSince.set(jobId, since);
+  if (performance.now() - since < patienceMs) throw new WorkflowNotThere(`The workflow of request ${signal.requestId} is not there; its result is tried again`);
+  log.error({ requestId: signal.requestId, jobId }, 'a live deletion has no workflow to take its result; the ledger keeps it for the run that claims the request next');
+  return 'unsignalled';
+}

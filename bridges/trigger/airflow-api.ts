@@ -1,0 +1,181 @@
+import type { AirflowCredentials } from '../../platform/config.js';
+import type { Metrics } from '../../platform/metrics.js';
+
+/** A DAG run, as far as it matters here. */
+export interface DagRun {
+  readonly state: 'queued' | 'running' | 'success' | 'failed';
+  readonly conf: Readonly<Record<string, unknown>>;
+}
+
+/** What Airflow made of a run that was asked for. */
+export type CreateAnswer =
+  | { readonly outcome: 'created' }
+  /** A run of this id is there already. */
+  | { readonly outcome: 'exists' }
+  /** No such DAG, or one that cannot be loaded: perhaps for the moment of a deployment only. */
+  | { readonly outcome: 'dag-missing'; readonly text: string }
+  | { readonly outcome: 'refused'; readonly text: string };
+
+/** Airflow could not be reached or could not answer, or does not let us in: wait, nothing is known of the request's fate. */
+export class AirflowUnavailable extends Error {
+  override readonly name = 'AirflowUnavailable';
+  constructor(operation: string, why: string, cause?: unknown) {
+    super(`Airflow did not ${operation}: ${why}`, { cause });
+  }
+}
+
+/** The part of Airflow's REST API v2 (Airflow 3) that is used here. Everything throws AirflowUnavailable. */
+export interface AirflowApi {
+  createRun(dagId: string, runId: string, conf: Readonly<Record<string, unknown>>): Promise<CreateAnswer>;
+  getRun(dagId: string, runId: string): Promise<DagRun | undefined>;
+  failRun(dagId: string, runId: string): Promise<void>;
+  /** The state of a task; undefined when the run has no such task. */
+  taskState(dagId: string, runId: string, taskId: string): Promise<string | null | undefined>;
+  /** The value that a task left; undefined when it left none. */
+  xcom(dagId: string, runId: string, taskId: string, key: string): Promise<unknown>;
+}
+
+export interface AirflowApiOptions {
+  /** Without `/api/v2`. */
+  readonly baseUrl: string;
+  readonly credentials?: AirflowCredentials | undefined;
+  readonly timeoutMs?: number;
+  readonly metrics: Pick<Metrics, 'airflowRequests'>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+const EXPECTED = new Set([400, 404, 409, 422]);
+const MAX_TEXT = 2_000;
+const RUN_STATES = ['queued', 'running', 'success', 'failed'] as const;
+
+/** A client of Airflow's REST API. Tokens are fetched when needed, and anew when Airflow no longer takes one. */
+export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, metrics }: AirflowApiOptions): AirflowApi {
+  let token: Promise<string> | undefined;
+
+  const fetchJson = async (operation: string, url: string, init: RequestInit): Promise<Answer> => {
+    try {
+      const response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+      const text = await response.text();
+      return { status: response.status, body: parsed(text) };
+    } catch (error) {
+      throw new AirflowUnavailable(operation, networkFault(error, timeoutMs), error);
+    }
+  };
+
+  const freshToken = async ({ username, password }: { username: string; password: string }): Promise<string> => {
+    const { status, body } = await fetchJson('give a token', `${baseUrl}/auth/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username, password }) });
+    const found = isObject(body) ? body['access_token'] : undefined;
+    if (status >= 300 || typeof found !== 'string') throw new AirflowUnavailable('give a token', `HTTP ${status}; check AIRFLOW_USERNAME, AIRFLOW_PASSWORD and AIRFLOW_API_URL`);
+    return found;
+  };
+
+  const authorization = async (): Promise<Record<string, string>> => {
+    if (!credentials) return {};
+    if ('token' in credentials) return { authorization: `Bearer ${credentials.token}` };
+    token ??= freshToken(credentials).catch((error: unknown) => {
+      token = undefined;
+      throw error;
+    });
+    return { authorization: `Bearer ${await token}` };
+  };
+
+  /** @returns an answer of 2xx, or one of those that mean something: 400, 404, 409, 422 */
+  const call = async (operation: string, method: string, path: string, body?: unknown): Promise<Answer> => {
+    const send = async (): Promise<Answer> => {
+      const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...(await authorization()) };
+      return fetchJson(operation, `${baseUrl}/api/v2/${path}`, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    };
+    let answer: Answer | undefined;
+    try {
+      answer = await send();
+      if (answer.status === 401 && credentials && 'username' in credentials) {
+        token = undefined;
+        answer = await send();
+      }
+    } finally {
+      metrics.airflowRequests.inc({ operation, outcome: answer === undefined ? 'unreachable' : String(answer.status) });
+    }
+    const { status } = answer;
+    if ((status >= 200 && status < 300) || (EXPECTED.has(status) && !isNoRoute(answer))) return answer;
+    throw new AirflowUnavailable(operation, `HTTP ${status}${remedyFor(status)}`);
+  };
+
+  const runPath = (dagId: string, runId: string): string => `dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(runId)}`;
+  const taskPath = (dagId: string, runId: string, taskId: string): string => `${runPath(dagId, runId)}/taskInstances/${encodeURIComponent(taskId)}`;
+
+  /** The body of a 2xx, undefined for a 404. */
+  const found = async (operation: string, path: string): Promise<Record<string, unknown> | undefined> => {
+    const { status, body } = await call(operation, 'GET', path);
+    if (status === 404) return undefined;
+    if (status >= 300 || !isObject(body)) throw new AirflowUnavailable(operation, `an answer of HTTP ${status} that is not understood; check AIRFLOW_API_URL`);
+    return body;
+  };
+
+  return {
+    createRun: async (dagId, runId, conf) => {
+      const { status, body } = await call('create run', 'POST', `dags/${encodeURIComponent(dagId)}/dagRuns`, { dag_run_id: runId, logical_date: null, conf });
+      const text = detailOf(body);
+      if (status === 409) return { outcome: 'exists' };
+      if (status === 404 || (status === 400 && text.includes('has import errors'))) return { outcome: 'dag-missing', text };
+      if (status >= 400) return { outcome: 'refused', text };
+      return { outcome: 'created' };
+    },
+    getRun: async (dagId, runId) => {
+      const run = await found('get run', runPath(dagId, runId));
+      if (!run) return undefined;
+      const state = RUN_STATES.find((known) => known === run['state']);
+      if (!state) throw new AirflowUnavailable('get run', 'a run in a state that is not known; check that it is Airflow 3');
+      return { state, conf: isObject(run['conf']) ? run['conf'] : {} };
+    },
+    failRun: async (dagId, runId) => {
+      const { status } = await call('fail run', 'PATCH', runPath(dagId, runId), { state: 'failed' });
+      if (status >= 300 && status !== 404) throw new AirflowUnavailable('fail run', `HTTP ${status}`);
+    },
+    taskState: async (dagId, runId, taskId) => {
+      const task = await found('get task', taskPath(dagId, runId, taskId));
+      const state = task?.['state'];
+      return task && (typeof state === 'string' ? state : null);
+    },
+    xcom: async (dagId, runId, taskId, key) => {
+      const entry = await found('get xcom', `${taskPath(dagId, runId, taskId)}/xcomEntries/${encodeURIComponent(key)}`);
+      const value = entry?.['value'];
+      return typeof value === 'string' ? (parsed(value) ?? value) : value;
+    },
+  };
+}
+
+/** FastAPI's answer for a path that it has not: not Airflow's word on a DAG or a run, but a wrong address. */
+const isNoRoute = ({ status, body }: Answer): boolean => status === 404 && (!isObject(body) || body['detail'] === undefined || body['detail'] === 'Not Found');
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined; // not JSON: an answer of something before Airflow
+  }
+}
+
+/** Airflow's own words. They may quote the conf, and so name a user: for the ledger only. */
+function detailOf(body: unknown): string {
+  const detail = isObject(body) ? body['detail'] : undefined;
+  return (typeof detail === 'string' ? detail : JSON.stringify(detail ?? '')).slice(0, MAX_TEXT);
+}
+
+function remedyFor(status: number): string {
+  if (status === 401 || status === 403) return '; check AIRFLOW_USERNAME and AIRFLOW_PASSWORD or AIRFLOW_TOKEN, and what that user may do';
+  if (status === 404 || status === 405) return ' for a path of its API; check AIRFLOW_API_URL';
+  return '';
+}
+
+function networkFault(error: unknown, timeoutMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  return `it cannot be reached (${code ?? (error instanceof Error ? error.message : 'unknown')})`;
+}

@@ -1,0 +1,111 @@
+import type { MessageHandler } from '../../bus/messages.js';
+import type { ResultErrorCode } from '../../contracts/names/index.js';
+import { MessageFault, parseAirflowTrigger, traceparentOf, type AirflowTrigger } from '../../contracts/topics/index.js';
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { Queryable } from '../../store/database.js';
+import { markPosted } from '../../store/ledger/jobs.js';
+import { readJob } from '../../store/ledger/read.js';
+import { AirflowUnavailable, type AirflowApi } from './airflow-api.js';
+import type { LaneSlots } from './lane-slots.js';
+import { isSameConf } from './runs.rules.js';
+import type { Speak } from './speak.js';
+
+export interface PostRunDeps {
+  readonly database: Queryable;
+  readonly airflow: AirflowApi;
+  readonly slots: LaneSlots;
+  readonly speak: Speak;
+  /** How long a DAG may be missing before its job fails. */
+  readonly dagMissingGraceMs: number;
+  readonly metrics: Pick<Metrics, 'triggersHandled'>;
+  readonly log: Log;
+}
+
+/** The DAG may be missing for the moment of a deployment only: the trigger is tried again until its grace is over. */
+export class DagMissing extends Error {
+  override readonly name = 'DagMissing';
+}
+
+/** What became of a trigger. */
+type Outcome = 'posted' | 'known' | 'skipped' | 'failed';
+
+/** Handles airflow.pipeline.trigger: one DAG run for each job that still stands, whose run id is the jobId. */
+export function createPostRun(deps: PostRunDeps): MessageHandler {
+  const { database, slots, metrics, log } = deps;
+  /** When a job's DAG was first found missing. */
+  const missingSince = new Map<string, number>();
+
+  return async (message) => {
+    const trigger = parseAirflowTrigger(message);
+    const { jobId } = trigger;
+    const job = await readJob(database, jobId);
+    if (!job) throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that Expunge has asked for; only Expunge writes triggers.', 'jobId');
+    const outcome = await slots.within(job.lane, message.signal, async (waited): Promise<Outcome> => {
+      // While it waited for the lane a person may have withdrawn it.
+      const standing = waited ? ((await readJob(database, jobId)) ?? job) : job;
+      if (standing.result !== null) return 'skipped';
+      if (!standing.stands) return skip(deps, trigger, standing.reason);
+      return post(deps, trigger, missingSince, traceparentOf(message.headers));
+    });
+    missingSince.delete(jobId);
+    metrics.triggersHandled.inc({ lane: job.lane, outcome });
+    log.info({ jobId, lane: job.lane, outcome }, 'trigger handled');
+  };
+}
+
+async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Map<string, number>, traceparent: string | undefined): Promise<Outcome> {
+  const { airflow, database } = deps;
+  const { jobId, payload: { dag_id: dagId, conf } } = trigger;
+  const fail = async (errorCode: ResultErrorCode, error: string): Promise<'failed'> => {
+    await deps.speak(jobId, { status: 'FAILURE', errorCode, error }, traceparent);
+    return 'failed';
+  };
+  const answer = await airflow.createRun(dagId, jobId, conf);
+  switch (answer.outcome) {
+    case 'created':
+      await markPosted(database, jobId, jobId);
+      await failIfRevokedMeanwhile(deps, dagId, jobId);
+      return 'posted';
+    case 'exists': {
+      const run = await airflow.getRun(dagId, jobId);
+      if (!run) throw new AirflowUnavailable('create run', 'it said that the run is there already, and then that it is not');
+      if (!isSameConf(conf, run.conf)) return fail('RUN_MISMATCH', 'A run of this id is there already, with another conf');
+      await markPosted(database, jobId, jobId);
+      if (run.state === 'queued') await failIfRevokedMeanwhile(deps, dagId, jobId);
+      return 'known';
+    }
+    case 'dag-missing': {
+      const since = missingSince.get(jobId) ?? performance.now();
+      missingSince.set(jobId, since);
+      if (performance.now() - since < deps.dagMissingGraceMs) throw new DagMissing(`Airflow has no DAG ${dagId} that it can run; it is waited for`);
+      return fail('DAG_NOT_FOUND', answer.text);
+    }
+    case 'refused':
+      return fail('CONF_REFUSED', answer.text);
+  }
+}
+
+/** The fence's second look: a job revoked while its run was being made must not run. */
+async function failIfRevokedMeanwhile({ database, airflow, log }: PostRunDeps, dagId: string, jobId: string): Promise<void> {
+  const job = await readJob(database, jobId);
+  if (!job || job.stands) return;
+  log.warn({ jobId }, 'the job was revoked while its run was being made; failing the run');
+  await airflow.failRun(dagId, jobId);
+}
+
+/** A job that does not stand is not posted. Should an earlier try have posted it, its run is seen to by the watcher from now on. */
+async function skip({ airflow, database, log }: PostRunDeps, { jobId, payload }: AirflowTrigger, reason: string): Promise<'skipped'> {
+  log.info({ jobId, reason }, 'the job does not stand any more; not posted');
+  try {
+    const run = await airflow.getRun(payload.dag_id, jobId);
+    if (!run) return 'skipped';
+    await markPosted(database, jobId, jobId);
+    if (run.state === 'queued') await airflow.failRun(payload.dag_id, jobId);
+  } catch (error) {
+    if (!(error instanceof AirflowUnavailable)) throw error;
+    // Its first step asks the fence before it erases anything: nothing is lost but a queued run that ends as skipped.
+    log.warn({ err: error, jobId }, 'Airflow could not be asked for a run of a job that does not stand');
+  }
+  return 'skipped';
+}
