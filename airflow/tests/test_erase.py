@@ -103,10 +103,14 @@ def test_a_job_revoked_between_two_steps_stops_there(erasers, files):
     assert left(folder) == ["thumbnails/srv-1/b"]
 
 
-def test_names_with_wildcards_are_names(files):
-    folder = files("p/a[1].txt", "p/a1.txt", "p/*.txt", "q/a1.txt")
-    assert ObjectStore(f"file://{folder}").erase("p/", lambda: None) == 3
-    assert left(folder) == ["q/a1.txt"]
+def test_names_with_wildcards_are_names():
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for name in ("/wild/p/a[1].txt", "/wild/p/b*", "/wild/q/a1.txt"):
+        memory.pipe_file(name, b"x")
+    assert ObjectStore("memory://wild").erase("p/", lambda: None) == 2
+    assert memory.find("/wild") == ["/wild/q/a1.txt"]
 
 
 def test_a_link_is_erased_and_not_what_it_points_to(files, tmp_path):
@@ -135,3 +139,43 @@ def test_a_store_without_folders_is_erased_too():
     assert store.count("t/1/") == 2
     assert store.erase("t/1/", lambda: None) == 2
     assert memory.find("/bucket") == ["/bucket/t/10/a"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_and_not_a_zero(files, monkeypatch):
+    folder = files("p/a", "p/locked/b")
+    store = ObjectStore(f"file://{folder}")
+    listed = store._fs.ls
+
+    def ls(path, *arguments, **settings):
+        if str(path).endswith("locked"):
+            raise PermissionError(path)
+        return listed(path, *arguments, **settings)
+
+    monkeypatch.setattr(store._fs, "ls", ls)
+    with pytest.raises(PermissionError):
+        store.count("p/")
+    with pytest.raises(PermissionError):
+        store.erase("p/", lambda: None)
+
+
+def test_a_file_called_like_the_prefix_is_not_under_it(files):
+    folder = files("t-1")
+    assert ObjectStore(f"file://{folder}").erase("t-1/", lambda: None) == 0
+    assert left(folder) == ["t-1"]
+
+
+def test_objects_written_while_it_erases_are_no_success(files):
+    folder = files("p/a")
+    store = ObjectStore(f"file://{folder}")
+    delete = store._fs.rm
+
+    def rm(path, **settings):
+        delete(path, **settings)
+        files("p/late")
+
+    store._fs.rm = rm
+    try:
+        with pytest.raises(RuntimeError, match="left under the prefix"):
+            store.erase("p/", lambda: None)
+    finally:
+        del store._fs.rm

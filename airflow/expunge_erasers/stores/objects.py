@@ -36,21 +36,35 @@ class ObjectStore:
                 between_batches()
         if self._fs.isdir(path) and not self._fs.isfile(path):
             self._fs.rm(path, recursive=True)
+        self._fs.invalidate_cache()
+        if any(name.startswith(f"{path}/") for name in self._fs.find(path)):
+            raise RuntimeError("Objects are left under the prefix: written meanwhile, or under names that the store does not list")
         return erased
 
     def _path(self, prefix: str) -> str:
         return f"{self._root}/{prefix.rstrip('/')}"
 
     def _objects(self, path: str) -> Iterator[str]:
+        # Not fsspec's walk: in subfolders it passes over what it may not read, and that would be an empty success.
         self._fs.invalidate_cache()
-        if not self._fs.isdir(path):
-            return
-        for folder, _, files in self._fs.walk(path, on_error="raise"):
-            for name in files:
-                full = f"{folder.rstrip('/')}/{name}"
-                if not full.startswith(f"{path}/"):
-                    raise RuntimeError(f"The store listed an object outside the prefix {path}/: nothing more is erased")
-                yield full
+        folders = [path]
+        while folders:
+            folder = folders.pop()
+            try:
+                listing = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                continue
+            for info in listing:
+                name = info["name"].rstrip("/")
+                # Equal is an object that is called like the folder: it is not in it.
+                if name == folder:
+                    continue
+                if not name.startswith(f"{folder}/"):
+                    raise RuntimeError(f"The store listed an object outside of {folder}/: nothing more is erased")
+                if info["type"] == "directory":
+                    folders.append(name)
+                else:
+                    yield name
 
     def _delete(self, name: str) -> int:
         try:
