@@ -36,7 +36,13 @@ async function airflowRequirements(): Promise<PythonRequirements> {
 }
 
 const environmentOf = (requirements: PythonRequirements, context: PartContext): Promise<string> =>
-  pythonEnvironment(requirements, { cacheDir: context.cacheDir, env: context.environment, remedy: REMEDY, signal: context.signal });
+  pythonEnvironment(requirements, {
+    cacheDir: context.cacheDir,
+    env: context.environment,
+    remedy: REMEDY,
+    signal: context.signal,
+    onFetching: context.onFetching,
+  });
 
 /** What the erasers need to know, in the simulator and in Airflow alike; a person's own settings come first. */
 export function eraserEnv(context: Pick<PartContext, 'environment' | 'stackEnv'>): Record<string, string | undefined> {

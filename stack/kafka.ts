@@ -74,6 +74,7 @@ async function fetchKafka(context: PartContext): Promise<Program> {
     env: context.environment,
     remedy: REMEDY,
     signal: context.signal,
+    onFetching: context.onFetching,
   });
   return { label: `Kafka ${KAFKA_VERSION}`, command: java, extra: { classPath } };
 }

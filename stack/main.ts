@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import Table from 'cli-table3';
@@ -20,7 +20,7 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 function summary(stack: RunningStack): string {
   const table = new Table({ head: ['part', 'address', 'from', 'ready in', 'log'], style: { head: [], border: [] } });
   for (const part of stack.parts) {
-    table.push([part.title, part.address, part.source, `${part.seconds.toFixed(1)} s`, part.logFile?.replace(`${root}/`, '').replace(root, '') ?? '–']);
+    table.push([part.title, part.address, part.source, `${part.seconds.toFixed(1)} s`, part.logFile === undefined ? '–' : relative(root, part.logFile)]);
   }
   const ui = stack.env['TEMPORAL_UI_URL'];
   return `${table.toString()}${ui === undefined ? '' : `\nTemporal Web UI: ${ui}`}`;

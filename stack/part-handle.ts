@@ -16,6 +16,7 @@ export interface PartSetting {
   readonly environment: Environment;
   readonly composeEnv: Environment;
   readonly engineRuns: boolean;
+  readonly allowedSources: readonly Source[];
   readonly durability: Durability;
   readonly keeper: ProcessKeeper;
   readonly onProgress: OnProgress;
@@ -168,7 +169,13 @@ export async function startPart(part: Part, setting: PartSetting): Promise<PartH
     await rm(logFile, { force: true });
     if (setting.durability === 'throwaway') await rm(context.dataDir, { recursive: true, force: true });
     const notes: string[] = [];
-    for (const source of sourcesFor({ addressSet: Boolean(address), engineRuns: setting.engineRuns, composeServices: part.composeServices })) {
+    const sources = sourcesFor({
+      addressSet: Boolean(address),
+      engineRuns: setting.engineRuns,
+      composeServices: part.composeServices,
+      allowed: setting.allowedSources,
+    });
+    for (const source of sources) {
       if (source === 'environment') return handle(source, await useAddress(part, address ?? ''));
       if (source === 'compose') {
         tell('starting', 'with docker compose');
@@ -180,13 +187,17 @@ export async function startPart(part: Part, setting: PartSetting): Promise<PartH
           continue;
         }
       }
-      if (source === 'registry') tell('fetching', part.fetchNote);
-      const program = source === 'machine' ? await part.findOnMachine(context) : await part.fetch(context);
+      const onFetching = (): void => {
+        tell('fetching', part.fetchNote);
+      };
+      const program = source === 'machine' ? await part.findOnMachine(context) : await part.fetch({ ...context, onFetching });
       if (program === undefined) continue;
       tell('starting', program.label);
       return handle(source, await startProcess(part, program, setting, logFile), program);
     }
-    throw new MissingToolError([`${part.title} cannot be had here.`, ...notes].join('\n'));
+    throw new MissingToolError(
+      [`${part.title} cannot be had by ${sources.join(' or ') || 'any way that STACK_SOURCES allows'}: allow more in STACK_SOURCES, or set ${part.addressVariable}.`, ...notes].join('\n'),
+    );
   } catch (error) {
     tell('failed', messageOf(error).split('\n')[0]);
     throw error;

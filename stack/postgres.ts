@@ -114,7 +114,8 @@ export const postgres: Part = {
       max_connections: '200',
       shared_buffers: '128MB',
       timezone: 'UTC',
-      ...(context.durability === 'throwaway' ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
+      // Outlives a killed process, as tests that kill it need, but not a machine that loses power.
+      ...(context.durability === 'throwaway' ? { fsync: 'off', full_page_writes: 'off' } : {}),
     };
     return {
       command,

@@ -25,7 +25,7 @@ const MARKS: Readonly<Record<PartState, string>> = { looking: 'Â·', fetching: 'â
 /** One line about one part. */
 export function progressLine({ title, state, detail, seconds }: Progress): string {
   const time = state === 'ready' || state === 'failed' ? `${seconds.toFixed(1)} s` : '';
-  return `  ${MARKS[state]} ${title.padEnd(12)} ${state.padEnd(9)} ${time.padStart(7)}  ${detail}`.trimEnd();
+  return `  ${MARKS[state]} ${title.padEnd(19)} ${state.padEnd(9)} ${time.padStart(7)}  ${detail}`.trimEnd();
 }
 
 /** Shows progress: one line per part, redrawn in place on a terminal, a plain line per change elsewhere. */

@@ -8,8 +8,12 @@ const port = z.coerce.number().int().min(1).max(65_535).optional();
 /** What a person may set about the stack itself. */
 const stackSettings = z.object({
   STACK_AIRFLOW: z.enum(['simulated', 'real', 'none']).default('simulated'),
-  /** `none`: no container engine is looked for. */
-  STACK_ENGINE: z.enum(['docker', 'none']).default('docker'),
+  /** Ways to get a part that may be tried, beside its address in the environment; all when left out. */
+  STACK_SOURCES: z
+    .string()
+    .default('compose,machine,registry')
+    .transform((list) => list.split(',').map((source) => source.trim()))
+    .pipe(z.array(z.enum(['compose', 'machine', 'registry'])).min(1)),
   STACK_TEMPORAL_PORT: port,
   STACK_TEMPORAL_UI_PORT: port,
   STACK_TEMPORAL_HTTP_PORT: port,
@@ -32,7 +36,7 @@ export function readStackSettings(env: Environment): StackSettings {
   const result = stackSettings.safeParse(given);
   if (result.success) return result.data;
   const faults = result.error.issues.map((issue) => {
-    const name = issue.path.join('.');
+    const name = String(issue.path[0]);
     return `  ${name}=${env[name] ?? ''}: ${issue.message}`;
   });
   throw new Error(`The environment does not fit:\n${faults.join('\n')}`);

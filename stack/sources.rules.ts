@@ -11,10 +11,13 @@ export function sourcesFor(facts: {
   readonly addressSet: boolean;
   readonly engineRuns: boolean;
   readonly composeServices: readonly string[];
+  /** What the person lets the stack try. */
+  readonly allowed: readonly Source[];
 }): readonly Source[] {
   if (facts.addressSet) return ['environment'];
   const compose: Source[] = facts.engineRuns && facts.composeServices.length > 0 ? ['compose'] : [];
-  return [...compose, 'machine', 'registry'];
+  const all: Source[] = [...compose, 'machine', 'registry'];
+  return all.filter((source) => facts.allowed.includes(source));
 }
 
 /** Whether Airflow is part of this stack: asked for by the caller, else by the person's STACK_AIRFLOW. */

@@ -89,7 +89,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
 
   await mkdir(dir, { recursive: true });
   const secrets = await keepSecrets(dir);
-  const engine = settings.STACK_ENGINE === 'docker' && local.length > 0 && (await engineRuns(environment));
+  const engine = settings.STACK_SOURCES.includes('compose') && local.length > 0 && (await engineRuns(environment));
   const wishes = [
     ...local.flatMap((part) => part.ports.map(({ key, variable, usual }) => ({ key, variable, usual }))),
     { key: 'api', variable: 'API_PORT' as const, usual: 8088 },
@@ -120,6 +120,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   options.signal?.addEventListener('abort', giveUp);
   const composeEnv = {
     ...environment,
+    ...stackEnv,
+    STACK_UID: String(process.getuid?.() ?? 50_000),
+    STACK_FILES: join(dir, 'data', 'files'),
     ...Object.fromEntries(wishes.map(({ key, variable }) => [variable, String(ports[key])])),
     POSTGRES_PASSWORD: secrets.postgresPassword,
     AIRFLOW_PASSWORD: secrets.airflowPassword,
@@ -130,6 +133,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     environment,
     composeEnv,
     engineRuns: engine,
+    allowedSources: settings.STACK_SOURCES,
     durability,
     keeper,
     onProgress: options.onProgress ?? (() => undefined),
@@ -149,6 +153,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       simulatorArgs: options.simulatorArgs ?? [],
       stackEnv,
       signal: abort.signal,
+      onFetching: () => undefined,
     }),
   };
 

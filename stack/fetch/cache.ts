@@ -28,6 +28,19 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** Takes a dead lock away: renamed first, and given back when it was another's new lock by then. */
+async function removeDeadLock(lockFile: string, dead: string): Promise<void> {
+  const aside = `${lockFile}.${randomUUID()}`;
+  try {
+    await rename(lockFile, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return; // another took it away
+    throw error;
+  }
+  if ((await readFile(aside, 'utf8')) === dead) await rm(aside);
+  else await rename(aside, lockFile);
+}
+
 /** Takes the lock, or says who holds it; the lock of a process that is gone is taken over. */
 async function tryLock(lockFile: string): Promise<boolean> {
   try {
@@ -36,15 +49,9 @@ async function tryLock(lockFile: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const [pid, host] = (await readFile(lockFile, 'utf8').catch(() => '')).split(' ');
-  if (host === hostname() && !isAlive(Number(pid))) {
-    // Renamed away first: of two that see the dead lock, one takes it.
-    const aside = `${lockFile}.${randomUUID()}`;
-    await rename(lockFile, aside).then(
-      () => rm(aside),
-      () => undefined,
-    );
-  }
+  const found = await readFile(lockFile, 'utf8').catch(() => '');
+  const [pid, host] = found.split(' ');
+  if (host === hostname() && !isAlive(Number(pid))) await removeDeadLock(lockFile, found);
   return false;
 }
 
@@ -53,18 +60,19 @@ const WHOLE = '.whole';
 
 /**
  * The folder `<cacheDir>/<key>`, built once: `build` fills a temporary folder, which is renamed when it is whole.
- * Two that ask at the same time build once; the second waits.
+ * Two that ask at the same time build once; the second waits. `onMissing` is called when it is not there yet.
  */
 export async function cached(
   cacheDir: string,
   key: string,
   build: (folder: string) => Promise<void>,
-  options: { readonly signal?: AbortSignal | undefined; readonly inPlace?: boolean } = {},
+  options: { readonly signal?: AbortSignal | undefined; readonly inPlace?: boolean; readonly onMissing?: () => void } = {},
 ): Promise<string> {
   const { signal, inPlace = false } = options;
   const folder = join(cacheDir, key);
   const isWhole = (): Promise<boolean> => exists(inPlace ? join(folder, WHOLE) : folder);
   if (await isWhole()) return folder;
+  options.onMissing?.();
   await mkdir(cacheDir, { recursive: true });
   const lockFile = `${folder}.lock`;
   while (!(await tryLock(lockFile))) {

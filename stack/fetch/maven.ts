@@ -37,6 +37,7 @@ export async function mavenClassPath(
     /** What to set or install when Maven is missing, as the end of a sentence. */
     readonly remedy: string;
     readonly signal?: AbortSignal | undefined;
+    readonly onFetching?: () => void;
   },
 ): Promise<string> {
   const folder = await cached(
@@ -52,7 +53,7 @@ export async function mavenClassPath(
         signal: options.signal,
       });
     },
-    { signal: options.signal },
+    { signal: options.signal, ...(options.onFetching ? { onMissing: options.onFetching } : {}) },
   );
   const lib = join(folder, 'lib');
   const jars = (await readdir(lib)).filter((name) => name.endsWith('.jar')).sort();

@@ -48,23 +48,23 @@ export async function findPython(minimum: readonly [number, number], env: Enviro
  */
 export async function pythonEnvironment(
   requirements: PythonRequirements,
-  options: { readonly cacheDir: string; readonly env: Environment; readonly remedy: string; readonly signal?: AbortSignal },
+  options: { readonly cacheDir: string; readonly env: Environment; readonly remedy: string; readonly signal?: AbortSignal; readonly onFetching?: () => void },
 ): Promise<string> {
   const python = await findPython(requirements.minimum, options.env);
-  if (python === undefined) throw new MissingToolError(`Python ${requirements.minimum.join('.')} or newer was not found: ${options.remedy}`);
+  if (python === undefined) throw new MissingToolError(`Airflow cannot be started: Python ${requirements.minimum.join('.')} or newer was not found: ${options.remedy}`);
   const folder = await cached(
     options.cacheDir,
     venvKey(requirements, python.version),
     async (building) => {
       const run = { env: options.env, cwd: building, signal: options.signal };
       await runCommand(python.command, ['-m', 'venv', join(building, 'venv')], run).catch((error: unknown) => {
-        throw new MissingToolError(`Python's venv module does not work here (Debian: install python3-venv): ${options.remedy}`, { cause: error });
+        throw new MissingToolError(`Airflow cannot be started: Python's venv module does not work here (Debian: install python3-venv): ${options.remedy}`, { cause: error });
       });
       for (const install of requirements.installs) {
         await runCommand(join(building, 'venv', 'bin', 'python'), ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...install], run);
       }
     },
-    { signal: options.signal, inPlace: true },
+    { signal: options.signal, inPlace: true, ...(options.onFetching ? { onMissing: options.onFetching } : {}) },
   );
   return join(folder, 'venv', 'bin');
 }

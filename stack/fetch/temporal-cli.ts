@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
 import { MissingToolError, messageOf } from '../errors.js';
 import type { PartContext, Program } from '../parts.js';
 import { cached } from './cache.js';
@@ -37,7 +36,7 @@ export async function fetchTemporalCli(context: PartContext): Promise<Program> {
     async (building) => {
       const bin = join(building, 'bin');
       await mkdir(bin);
-      const go = await onPath(['go'], { PATH: `${context.environment['PATH'] ?? ''}:/usr/local/go/bin` });
+      const go = await onPath(['go'], context.environment);
       if (go !== undefined) {
         await runCommand(go, ['install', `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`], {
           env: { ...context.environment, GOBIN: bin },
@@ -50,7 +49,7 @@ export async function fetchTemporalCli(context: PartContext): Promise<Program> {
         throw new MissingToolError(`Temporal cannot be started: Go was not found and the download failed (${messageOf(error)}): ${REMEDY}`);
       });
     },
-    { signal: context.signal },
+    { signal: context.signal, onMissing: context.onFetching },
   );
   return { label: `Temporal CLI ${TEMPORAL_CLI_VERSION}`, command: join(folder, 'bin', 'temporal') };
 }
