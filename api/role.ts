@@ -1,12 +1,10 @@
 import type { AddressInfo } from 'node:net';
+import { openLedger } from '../bridges/ledger-connection.js';
 import { ConfigFault } from '../platform/config.js';
 import { createHealth } from '../platform/health.js';
-import { untilReachable } from '../platform/patience.js';
 import type { StartRole } from '../platform/roles.js';
-import { openDatabase } from '../store/database.js';
 import { readTenant } from '../store/inventory/read.js';
 import { readDeletion, readJob, readStats } from '../store/ledger/read.js';
-import { checkSchema, SchemaTooNew, SchemaTooOld } from '../store/migrate.js';
 import { createLedgerGauges } from './ledger-gauges.js';
 import { isLoopback } from './loopback.rules.js';
 import { createApi } from './server.js';
@@ -15,23 +13,18 @@ import { createApi } from './server.js';
 const DUE_SOON_MS = 3 * 86_400_000;
 const GAUGES_MAX_AGE_MS = 3_000;
 const GAUGES_TIMEOUT_MS = 2_000;
-/** A DAG's first step waits for the fence: an answer that is late is no answer. */
-const STATEMENT_TIMEOUT_MS = 10_000;
 
 /**
  * Answers over HTTP. Knows no callers yet, so it listens on loopback only.
  * @throws ConfigFault for an interface that others can reach; Error with the remedy when the address cannot be listened on.
  */
-export const startApi: StartRole = async ({ config, log, metrics, stopping, health = createHealth({ registry: metrics.registry }) }) => {
+export const startApi: StartRole = async (deps) => {
+  const { config, log, metrics, health = createHealth({ registry: metrics.registry }) } = deps;
   const { host, port } = config.api;
   if (!isLoopback(host)) {
     throw new ConfigFault([{ variable: 'API_HOST', value: host, remedy: 'the API does not ask who calls it and answers with user ids, so it listens on this machine only: set it to 127.0.0.1 or ::1, and let others in through a proxy on this machine that authenticates them' }]);
   }
-  const { url, poolSize } = config.database;
-  const database = openDatabase({
-    url, poolSize, applicationName: 'expunge api', statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    onError: (error) => log.warn({ err: error }, 'a connection to PostgreSQL broke; it is replaced'),
-  });
+  const database = await openLedger('api', deps);
   const { uiUrl, namespace } = config.temporal;
   const api = createApi({
     reads: {
@@ -45,10 +38,6 @@ export const startApi: StartRole = async ({ config, log, metrics, stopping, heal
   });
   health.beforeScrape(createLedgerGauges({ metrics, readStats: () => readStats(database, DUE_SOON_MS), maxAgeMs: GAUGES_MAX_AGE_MS, timeoutMs: GAUGES_TIMEOUT_MS, log }));
   try {
-    await untilReachable(() => checkSchema(database), {
-      what: 'PostgreSQL', log, signal: stopping,
-      worthRetrying: (error) => !(error instanceof SchemaTooNew || error instanceof SchemaTooOld),
-    });
     await api.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port }).catch((error: unknown) => {
       const { code = String(error) } = error as NodeJS.ErrnoException;
       throw new Error(`The API cannot listen on ${host}:${port} (${code}): set API_HOST and API_PORT to an address that is free, or API_PORT=0 for any port`, { cause: error });

@@ -1,4 +1,4 @@
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify';
 import { PROBLEMS, problemType } from '../contracts/api/problems.js';
 import type { ProblemName } from '../contracts/api/problems.js';
@@ -36,7 +36,7 @@ export function createApi({ reads, health, log, webUi }: ApiDeps): FastifyInstan
   const loggerInstance: FastifyBaseLogger = log;
   const api = Fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (_error, _request, reply) => void answerProblem(reply, 'bad-request', 'The path is not well-formed.'),
