@@ -59,7 +59,7 @@ export const ZSTD: Codec = {
     if (nativeZstd) return nativeZstd(buffer);
     return Promise.reject(new Error('This Node cannot compress with zstd; use another compression, or Node 22.15 or later.'));
   },
-  decompress: (data) => (nativeUnzstd ? nativeUnzstd(data) : Promise.resolve(Buffer.from(unzstd(data)))),
+  decompress: async (data) => (nativeUnzstd ? nativeUnzstd(data) : Buffer.from(unzstd(data))),
 };
 
 /** Makes every compression that a producer may choose readable; gzip is built in. */
