@@ -27,6 +27,9 @@ export function brokerProperties(context: Pick<PartContext, 'ports' | 'dataDir' 
     'log.dirs': join(context.dataDir, 'log'),
     'auto.create.topics.enable': 'false',
     'num.partitions': String(context.kafka.defaultPartitions ?? 4),
+    // A broker that was killed may come back only when its old session is over (9 s by default).
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
     'offsets.topic.replication.factor': '1',

@@ -62,6 +62,13 @@ async function whenHealthy(part: Part, context: PartContext, child: ManagedProce
   return 'ended';
 }
 
+async function dropThrowaway(part: Part, setting: PartSetting): Promise<void> {
+  if (setting.durability !== 'throwaway') return;
+  const context = setting.context(part);
+  const folder = (await part.dataFolder?.(context)) ?? context.dataDir;
+  await Promise.all([folder, context.dataDir].map((path) => rm(path, { recursive: true, force: true })));
+}
+
 /** A part that runs as a process of this stack. */
 async function startProcess(part: Part, program: Program, setting: PartSetting, logFile: string): Promise<Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>> {
   const context = setting.context(part);
@@ -112,6 +119,7 @@ async function startProcess(part: Part, program: Program, setting: PartSetting, 
     async stop() {
       expected = true;
       await child?.stop();
+      await dropThrowaway(part, setting);
     },
   };
 }
@@ -167,7 +175,7 @@ export async function startPart(part: Part, setting: PartSetting): Promise<PartH
   try {
     await mkdir(join(setting.dir, 'logs'), { recursive: true });
     await rm(logFile, { force: true });
-    if (setting.durability === 'throwaway') await rm(context.dataDir, { recursive: true, force: true });
+    if (!address) await dropThrowaway(part, setting);
     const notes: string[] = [];
     const sources = sourcesFor({
       addressSet: Boolean(address),

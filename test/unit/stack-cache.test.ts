@@ -1,10 +1,17 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { cached } from '../../stack/fetch/cache.js';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'expunge-cache-'));
+const folders: string[] = [];
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), 'expunge-cache-'));
+  folders.push(made);
+  return made;
+}
+afterAll(() => Promise.all(folders.map((made) => rm(made, { recursive: true }))));
+
 const fill = (text: string) => (building: string): Promise<void> => writeFile(join(building, 'program'), text);
 
 test.each([false, true])('two that ask at the same time build once (in place: %s)', async (inPlace) => {

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { hostAndPort, hostAndPortOfUrl } from '../../stack/addresses.js';
 import { airflowPart, eraserDefaults } from '../../stack/airflow.js';
 import { composeArgs, projectName } from '../../stack/compose.js';
@@ -21,7 +21,14 @@ import { readStackSettings } from '../../stack/settings.js';
 import { airflowMode, sourcesFor } from '../../stack/sources.rules.js';
 import { serverIsRecent, temporal } from '../../stack/temporal.js';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'expunge-unit-'));
+const folders: string[] = [];
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), 'expunge-unit-'));
+  folders.push(made);
+  return made;
+}
+afterAll(() => Promise.all(folders.map((made) => rm(made, { recursive: true }))));
+
 const nobody = async (): Promise<PartContext> => {
   const dir = await folder();
   return {
