@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     projects: [
       project('unit'),
-      project('workflows', { testTimeout: 60_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('workflows', { testTimeout: 60_000, hookTimeout: 300_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
       project('replay', { testTimeout: 60_000 }),
       project('integration', { testTimeout: 60_000, hookTimeout: 300_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
       project('e2e', { testTimeout: 300_000, hookTimeout: 600_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),

@@ -1,12 +1,11 @@
 import { lockTenant } from '../store/inventory/locked-tenant.js';
-import { recheckTenant } from '../store/inventory/service-events.js';
-import { writeMessages } from '../store/ledger/flush.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { sendEvent, sendNotification } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CancelAnswer, NotedAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
+import { wakeTenantIfEmpty } from './wake-tenant.js';
 
 /** A parked deletion is moved again: by a person's retry, a join, or because what blocked it has gone. */
 export const reopen =
@@ -35,8 +34,8 @@ export const hold =
   (deps: ActivityDeps): Activities['hold'] =>
   (call) =>
     runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
-      deletion.change({ status: 'ON_HOLD' });
-      deletion.note({ what: 'held', cause: 'a person stopped it', person: call.act.by, reason: call.act.reason });
+      if (deletion.row.status === 'PENDING') deletion.change({ status: 'ON_HOLD' });
+      deletion.note({ what: 'held', cause: 'stopped before its next trigger', person: call.act.by, reason: call.act.reason });
       sendEvent(deletion, deps.topicPrefix, 'deletion.held');
       return Promise.resolve({ outcome: 'noted' });
     });
@@ -46,7 +45,7 @@ export const release =
   (deps: ActivityDeps): Activities['release'] =>
   (call) =>
     runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
-      deletion.change({ status: 'PENDING' });
+      if (deletion.row.status === 'ON_HOLD') deletion.change({ status: 'PENDING' });
       deletion.note({ what: 'released', cause: 'a person let it go on', person: call.act.by, reason: call.act.reason });
       sendEvent(deletion, deps.topicPrefix, 'deletion.released');
       return Promise.resolve({ outcome: 'noted' });
@@ -102,14 +101,4 @@ function endAsCancelled(deps: ActivityDeps, deletion: LockedDeletion, act: { by?
   deletion.note({ what: 'cancelled', cause: 'a person withdrew the request', person: act.by, reason: act.reason });
   sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
   sendNotification(deletion, 'deletion.cancelled', 'The deletion was cancelled; nothing more is erased');
-}
-
-/** The tenant's emptying may have waited for this deletion to end. */
-async function wakeTenantIfEmpty(deletion: LockedDeletion): Promise<void> {
-  const { kind, tenantId, dryRun, requestId } = deletion.row;
-  if (kind !== 'service' || tenantId === null || dryRun) return;
-  const tenant = await lockTenant(deletion.tx, tenantId);
-  if (tenant.row.status === 'ACTIVE' && (await tenant.activeServices()).length === 0) {
-    await writeMessages(deletion.tx, [recheckTenant(tenantId, requestId)]);
-  }
 }

@@ -14,11 +14,15 @@ export interface Claimed {
   readonly outcome: 'claimed';
   readonly status: DeletionStatus;
   readonly attempt: number;
+  /** The last step that was committed: where the counting goes on. */
+  readonly step: number;
   readonly graceLeftMs: number;
   /** Until the due date, by the database's clock; negative when it is past. */
   readonly dueInMs: number;
   /** An attempt whose SUCCESS the ledger has, but which no run has acted on. */
   readonly succeededAttempt: number | null;
+  /** Why it is parked, when it is. */
+  readonly failureCode: FailureCode | null;
 }
 export type ClaimAnswer = Claimed | NotOurs;
 

@@ -2,6 +2,7 @@ import { sendEvent, sendNotification, failureMessage } from '../store/ledger/out
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, NotedAnswer, ParkAnswer, RemindAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { wakeTenantIfEmpty } from './wake-tenant.js';
 
 /** An attempt failed or got no result, and another follows by itself. */
 export const noteFailedAttempt =
@@ -29,6 +30,7 @@ export const park =
       const eventType = call.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
       sendEvent(deletion, deps.topicPrefix, eventType);
       sendNotification(deletion, eventType, message);
+      await wakeTenantIfEmpty(deletion);
       deps.events.parked(deletion.row.kind, deletion.row.input.policy.lane, call.failureCode);
       return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
     });

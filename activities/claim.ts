@@ -37,9 +37,11 @@ async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
     outcome: 'claimed',
     status: row.status,
     attempt: row.attempt,
+    step: row.step,
     graceLeftMs: Math.max(0, row.receivedAt.getTime() + row.input.graceMs - now.getTime()),
     dueInMs: row.dueAt.getTime() - now.getTime(),
     succeededAttempt: attempts.find((attempt) => attempt.result === 'SUCCESS')?.attempt ?? null,
+    failureCode: row.failureCode,
   };
 }
 

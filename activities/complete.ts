@@ -1,12 +1,12 @@
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import { lockTenant } from '../store/inventory/locked-tenant.js';
-import { recheckTenant, wakeWhoWaited } from '../store/inventory/service-events.js';
-import { writeMessages } from '../store/ledger/flush.js';
+import { wakeWhoWaited } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
 
 /**
  * The end by success, in one transaction: status, duration, Airflow's counts, the inventory, the requests that joined, the
@@ -81,9 +81,9 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, attem
   const erasedThis = service && isIncarnationAskedFor({ generation: attempt?.generation ?? 0, requestedAt: row.requestedAt }, service);
   if (service && erasedThis) {
     await tenant.markErased(row.serviceInstanceId, service.generation, row.requestId);
-    await wakeWhoWaited(tx, tenant, service, row.requestId);
-  } else if ((await tenant.activeServices()).length === 0 && tenant.row.status === 'ACTIVE') {
-    await writeMessages(tx, [recheckTenant(row.tenantId, row.requestId)]);
+    await wakeWhoWaited(tx, tenant, service, causeOf(deletion));
+  } else {
+    await wakeTenantIfEmpty(deletion, tenant);
   }
 }
 

@@ -7,6 +7,8 @@ export type Row = Record<string, unknown>;
 export interface Queryable {
   /** Runs one parametrised statement and returns its rows, columns in camelCase. */
   rows<T>(sql: string, params?: readonly unknown[]): Promise<T[]>;
+  /** Runs a script of several statements. */
+  script(sql: string): Promise<void>;
 }
 
 /** PostgreSQL refuses the content (SQLSTATE classes 22 and 23): the fault of what was sent, never of the moment. */
@@ -63,6 +65,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       } catch (error) {
         throw asContentRefused(error);
       }
+    },
+    script: async (sql) => {
+      await client.query(sql);
     },
   });
 

@@ -36,7 +36,7 @@ export async function migrate(database: Database): Promise<string[]> {
     refuseNewer(applied, migrations);
     const due = migrations.filter((migration) => migration.version > applied);
     for (const migration of due) {
-      await tx.rows(migration.sql);
+      await tx.script(migration.sql);
       await tx.rows('INSERT INTO schema_migrations (version, name) VALUES ($1, $2)', [migration.version, migration.name]);
     }
     return due.map((migration) => migration.name);

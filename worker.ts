@@ -1,0 +1,112 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { createActivities } from './activities/create-activities.js';
+import type { ActivityEvents } from './activities/deps.js';
+import { taskQueueFor } from './contracts/names/index.js';
+import { isEntryPoint } from './platform/entry-point.js';
+import type { Log } from './platform/log.js';
+import type { Metrics } from './platform/metrics.js';
+import { loadPolicies } from './platform/policies.js';
+import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
+import { runRoles } from './platform/run-roles.js';
+import { connectWorker } from './platform/temporal.js';
+import { openDatabase } from './store/database.js';
+import { checkSchema } from './store/migrate.js';
+
+/** Runs workflows and activities: one Temporal worker per lane, so that a slow lane takes no slots of another. Needs no Kafka. */
+export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRole> => {
+  const { config, log, metrics, stopping } = deps;
+  const policies = loadPolicies(config);
+  installRuntime(log);
+  const database = openDatabase({
+    url: config.database.url,
+    poolSize: config.database.poolSize,
+    applicationName: 'expunge worker',
+    onError: (error) => log.warn({ err: error }, 'a database connection broke'),
+  });
+  const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
+  await checkSchema(database);
+
+  const activities = createActivities(
+    {
+      database,
+      topicPrefix: config.kafka.topicPrefix,
+      inventoryMaxStalenessMs: config.inventoryMaxStalenessMs,
+      tenantPurgeGraceMs: config.tenantPurgeGraceMs,
+      tenantPolicy: policies.policyFor({ kind: 'tenant', tenantId: '', emptying: 0 }),
+      events: activityEvents(metrics, log),
+    },
+    (activity, error) => log.warn({ activity, err: error }, 'an activity failed and is tried again'),
+  );
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+  const workers = await Promise.all(
+    policies.lanes.map((lane) =>
+      Worker.create({
+        connection,
+        namespace: config.temporal.namespace,
+        taskQueue: taskQueueFor(lane.name),
+        workflowBundle,
+        activities,
+        maxConcurrentActivityTaskExecutions: lane.workerSlots,
+        maxConcurrentLocalActivityExecutions: lane.workerSlots,
+        maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
+        maxCachedWorkflows: config.worker.cachedWorkflows,
+        shutdownGraceTime: '5s',
+        shutdownForceTime: config.shutdownTimeoutMs,
+      }),
+    ),
+  );
+  const runs = workers.map((worker) => worker.run());
+  let failure: unknown;
+  for (const run of runs) {
+    run.catch((error: unknown) => {
+      failure = error;
+      log.fatal({ err: error }, 'a worker ended');
+    });
+  }
+  return {
+    ready: () => failure === undefined && workers.every((worker) => worker.getState() === 'RUNNING'),
+    stop: async () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.allSettled(runs);
+      await connection.close();
+      await database.close();
+    },
+  };
+};
+
+/** Temporal's own words go into our log, in our form; there is one runtime per process. */
+function installRuntime(log: Log): void {
+  const write = (entry: LogEntry) => {
+    const level = entry.level === 'TRACE' || entry.level === 'DEBUG' ? 'debug' : (entry.level.toLowerCase() as 'info' | 'warn' | 'error');
+    log[level]({ ...entry.meta }, entry.message);
+  };
+  // The role's own signal handling stops the workers, in order with everything else.
+  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('INFO', write) });
+}
+
+/** Counts what activities tell; what a person must look at is logged as well. */
+export function activityEvents(metrics: Metrics, log: Log): ActivityEvents {
+  return {
+    triggered: (kind, lane) => metrics.triggers.inc({ kind, lane }),
+    ended: (kind, lane, status, durationMs) => {
+      metrics.deletionsEnded.inc({ kind, lane, status });
+      if (status === 'COMPLETED') metrics.deletionDuration.observe({ kind, lane }, durationMs / 1000);
+    },
+    parked: (kind, lane, code) => metrics.deletionsParked.inc({ kind, lane, code }),
+    tenantUnknown: (requestId) => {
+      metrics.tenantUnknown.inc();
+      log.warn({ requestId }, 'a service was deleted of a tenant that the inventory has never heard of');
+    },
+    tenantDecisionNeeded: (tenantId) => {
+      metrics.tenantDecisionsNeeded.inc();
+      log.warn({ tenantId }, 'the tenant is empty after some, but not only, GDPR deletions: decide whether to erase it (expunge tenant erase)');
+    },
+    overdue: (requestId) => log.error({ requestId }, 'the deletion is overdue'),
+  };
+}
+
+if (isEntryPoint(import.meta.url)) await runRoles(new Map([['worker', () => Promise.resolve(startWorker)]]));

@@ -1,0 +1,126 @@
+import { isParked, type FailureCode } from '../contracts/names/index.js';
+import { afterFailedAttempt, SECOND_LOOK_MS, waitBeforeLookingAgainMs } from './deletion.rules.js';
+import { end, isOurs, nextStep, waitUntil, type Deletion } from './deletion.js';
+import { call } from './ledger-activities.js';
+import { park, stayParked, wasUnparked } from './parking.js';
+
+/** Carries a deletion from its claim to its end: by success, by a person's cancel, or because it is another run's. */
+export async function carryOut(deletion: Deletion): Promise<void> {
+  const graceLeftMs = await claim(deletion);
+  await waitOutGrace(deletion, graceLeftMs);
+  while (!deletion.outcome) {
+    await waitWhileHeld(deletion);
+    await sendToAirflow(deletion);
+    await awaitResult(deletion);
+    await settleAttempt(deletion);
+  }
+}
+
+async function claim(deletion: Deletion): Promise<number> {
+  const answer = await call('claim', { ...nextStep(deletion), step: 0 });
+  if (!isOurs(deletion, answer)) return 0;
+  // A run that continues another one takes up where the ledger says that it stopped.
+  deletion.step = answer.step;
+  deletion.attempt = answer.attempt;
+  deletion.held = deletion.holdShown = answer.status === 'ON_HOLD';
+  if (answer.succeededAttempt !== null) deletion.succeededAttempt = answer.succeededAttempt;
+  if (answer.status === 'SENT_TO_AIRFLOW') deletion.phase = 'sent';
+  if (isParked(answer.status)) {
+    deletion.parkedFor = answer.failureCode ?? 'DAG_FAILED';
+    await stayParked(deletion, answer.dueInMs);
+  }
+  return answer.attempt === 0 ? answer.graceLeftMs : 0;
+}
+
+async function waitOutGrace(deletion: Deletion, graceLeftMs: number): Promise<void> {
+  if (deletion.outcome || graceLeftMs === 0) return;
+  deletion.phase = 'grace';
+  await waitUntil(deletion, () => deletion.graceWaived || hasSucceeded(deletion), { ms: graceLeftMs, summary: 'grace period: can be cancelled' });
+}
+
+async function waitWhileHeld(deletion: Deletion): Promise<void> {
+  if (deletion.outcome || !deletion.held || deletion.phase === 'sent') return;
+  deletion.phase = 'held';
+  if (!deletion.holdShown && !isOurs(deletion, await call('hold', { ...nextStep(deletion), act: {} }))) return;
+  deletion.holdShown = true;
+  await waitUntil(deletion, () => !deletion.held || hasSucceeded(deletion));
+}
+
+/** Emits a trigger, and before it waits for what has to go first, for as long as it takes. */
+async function sendToAirflow(deletion: Deletion): Promise<void> {
+  if (deletion.phase !== 'sent' && deletion.phase !== 'parked') deletion.phase = 'pending';
+  const mayTrigger = () => !deletion.outcome && !deletion.held && !hasSucceeded(deletion) && deletion.phase !== 'sent';
+
+  for (let looks = 0; mayTrigger(); looks++) {
+    deletion.inbox.rechecks = 0;
+    const answer = await call('trigger', { ...nextStep(deletion), cause: deletion.cause });
+    if (!isOurs(deletion, answer)) return;
+    switch (answer.outcome) {
+      case 'sent':
+        wasUnparked(deletion);
+        deletion.attempt = answer.attempt;
+        deletion.phase = 'sent';
+        delete deletion.failure;
+        return;
+      case 'refilled':
+        return end(deletion, 'CANCELLED');
+      case 'provisioned-anew':
+        await park(deletion, 'FAILED', 'PROVISIONED_ANEW');
+        break;
+      case 'blocked':
+        if (looks === 0 && deletion.phase === 'pending') await lookAgain(deletion, SECOND_LOOK_MS, 'second look at what depends on it');
+        else await park(deletion, 'FAILED', 'DEPENDENCY_BLOCKED', answer.dependants);
+        break;
+      case 'waiting':
+        await lookAgain(deletion, waitBeforeLookingAgainMs('waiting', looks), `waits for ${answer.dependants.join(', ')}`);
+        break;
+      case 'stale-inventory':
+        await lookAgain(deletion, waitBeforeLookingAgainMs('stale-inventory', looks), 'waits for a current inventory');
+        break;
+    }
+  }
+}
+
+async function lookAgain(deletion: Deletion, ms: number, summary: string): Promise<void> {
+  await waitUntil(deletion, () => deletion.inbox.rechecks > 0 || deletion.held || hasSucceeded(deletion), { ms, summary });
+}
+
+async function awaitResult(deletion: Deletion): Promise<void> {
+  if (deletion.outcome || deletion.phase !== 'sent') return;
+  await waitUntil(deletion, () => hasSucceeded(deletion) || deletion.failure !== undefined, {
+    ms: deletion.input.policy.resultTimeoutMs,
+    summary: `result of attempt ${deletion.attempt}`,
+  });
+}
+
+/** Any SUCCESS of any attempt completes; otherwise another attempt follows by policy, or the deletion is parked. */
+async function settleAttempt(deletion: Deletion): Promise<void> {
+  if (deletion.outcome) return;
+  if (deletion.succeededAttempt !== undefined) return complete(deletion, deletion.succeededAttempt);
+  if (deletion.phase !== 'sent') return;
+
+  const failureCode = deletion.failure?.code ?? 'RESULT_TIMEOUT';
+  const next = afterFailedAttempt(deletion.input.policy, deletion.retriesUsed, failureCode);
+  if (next.move === 'retry') return backOff(deletion, failureCode, next.inMs);
+  await park(deletion, failureCode === 'RESULT_TIMEOUT' ? 'TIMEOUT' : 'FAILED', failureCode);
+}
+
+async function complete(deletion: Deletion, attempt: number): Promise<void> {
+  const answer = await call('complete', { ...nextStep(deletion), attempt });
+  if (isOurs(deletion, answer)) end(deletion, 'COMPLETED');
+}
+
+async function backOff(deletion: Deletion, failureCode: FailureCode, retryInMs: number): Promise<void> {
+  deletion.phase = 'backoff';
+  const answer = await call('noteFailedAttempt', { ...nextStep(deletion), attempt: deletion.attempt, failureCode, retryInMs });
+  if (!isOurs(deletion, answer)) return;
+  deletion.retriesUsed++;
+  deletion.cause = `automatic retry ${deletion.retriesUsed} after ${failureCode}`;
+  await waitUntil(deletion, () => deletion.moved !== undefined || hasSucceeded(deletion), { ms: retryInMs, summary: `back-off after ${failureCode}` });
+  if (deletion.moved && !deletion.outcome) {
+    deletion.cause = deletion.moved.cause;
+    delete deletion.moved;
+  }
+}
+
+const hasSucceeded = (deletion: Deletion): boolean => deletion.succeededAttempt !== undefined;

@@ -1,0 +1,122 @@
+import { ApplicationFailure, condition, defineQuery, defineSignal, defineUpdate, log, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import {
+  QUERIES,
+  SIGNALS,
+  UPDATES,
+  type ActAnswer,
+  type AirflowResultSignal,
+  type DeletionInput,
+  type PersonAct,
+  type WorkflowStatus,
+} from '../contracts/names/index.js';
+import { refusalOf, type ActName, type DeletionView } from './deletion.rules.js';
+import { airflowResultOf, joinOf, personActOf } from './inputs.rules.js';
+
+/** What a person asked, waiting to be done. */
+export interface PendingAct {
+  readonly name: ActName;
+  readonly act: PersonAct;
+  /** Answers the update that asked; a signal needs no answer. */
+  readonly settle: (answer: { readonly done: string } | { readonly refused: string }) => void;
+}
+
+/** What has come to a workflow and was not looked at yet. Handlers only put things in; the main path takes them out. */
+export interface Inbox {
+  readonly results: AirflowResultSignal[];
+  readonly joins: DeletionInput[];
+  readonly acts: PendingAct[];
+  rechecks: number;
+  /** The deletion that acts are about; undefined while there is none. */
+  view: () => (DeletionView & { readonly joined: readonly string[] }) | undefined;
+}
+
+export const emptyInbox = (joins: readonly DeletionInput[] = []): Inbox => ({
+  results: [],
+  joins: [...joins],
+  acts: [],
+  rechecks: 0,
+  view: () => undefined,
+});
+
+const NO_DELETION = 'no deletion is under way in this workflow';
+
+/** Registers every signal, update and query of a deletion. Call it when the state that they read is ready. */
+export function openInbox(inbox: Inbox): void {
+  setHandler(
+    defineSignal<[unknown]>(SIGNALS.airflowResult),
+    (input) => {
+      const result = airflowResultOf(input);
+      if (result) inbox.results.push(result);
+      else log.warn('a result signal of no known form was ignored');
+    },
+    { description: 'Sent by the result bridge: {requestId, attempt, status: SUCCESS | FAILURE, failureCode?}.' },
+  );
+  setHandler(
+    defineSignal<[unknown]>(SIGNALS.join),
+    (input) => {
+      const join = joinOf(input);
+      if (join) inbox.joins.push(join.input);
+      else log.warn('a join signal of no known form was ignored');
+    },
+    { description: 'Sent by the ingress: another request for the same subject, which shares the outcome.' },
+  );
+  setHandler(defineSignal(SIGNALS.recheck), () => void inbox.rechecks++, {
+    description: 'Looks again at what is waited for: dependants, or the services of the tenant. Needs no input.',
+  });
+  openAct(inbox, 'retry', 'Tries a parked deletion again, now.');
+  openAct(inbox, 'cancel', 'Withdraws a request (the oldest, or {requestId}); the deletion stops when none is left. Not while Airflow runs.');
+  openAct(inbox, 'hold', 'Stops the deletion before its next trigger.');
+  openAct(inbox, 'release', 'Lets a held deletion go on.');
+  setHandler(defineQuery<WorkflowStatus>(QUERIES.status), () => statusOf(inbox), {
+    description: 'Where the deletion is: phase, attempt, whether it is parked or on hold, and which requests joined it.',
+  });
+  setDefaultSignalHandler((name) => log.warn('a signal of an unknown name was ignored', { name }));
+}
+
+function openAct(inbox: Inbox, name: ActName, description: string): void {
+  setHandler(
+    defineSignal<[unknown]>(SIGNALS[name]),
+    (input) => {
+      const settle: PendingAct['settle'] = (answer) => {
+        if ('refused' in answer) log.warn('a signal was ignored', { signal: name, why: answer.refused });
+      };
+      inbox.acts.push({ name, act: personActOf(input), settle });
+    },
+    { description: `${description} Input, if any: {by, reason}.` },
+  );
+  setHandler(defineUpdate<ActAnswer, [unknown]>(UPDATES[name]), (input) => ask(inbox, name, personActOf(input)), {
+    validator: (_input: unknown) => {
+      const view = inbox.view();
+      const refusal = view ? refusalOf(name, view) : NO_DELETION;
+      if (refusal !== undefined) throw ApplicationFailure.nonRetryable(refusal, 'Refused');
+    },
+    description: `${description} Input, if any: {by, reason}.`,
+  });
+}
+
+async function ask(inbox: Inbox, name: ActName, act: PersonAct): Promise<ActAnswer> {
+  let answer: Parameters<PendingAct['settle']>[0] | undefined;
+  inbox.acts.push({ name, act, settle: (given) => (answer = given) });
+  await condition(() => answer !== undefined);
+  const given = answer as Parameters<PendingAct['settle']>[0] | undefined;
+  if (!given || 'refused' in given) throw ApplicationFailure.nonRetryable(given?.refused ?? NO_DELETION, 'Refused');
+  const view = inbox.view();
+  return { requestId: view?.requestId ?? '', status: view?.phase ?? 'ended', message: given.done };
+}
+
+function statusOf(inbox: Inbox): WorkflowStatus {
+  const view = inbox.view();
+  return {
+    requestId: view?.requestId ?? '',
+    phase: view?.phase ?? 'idle',
+    attempt: view?.attempt ?? 0,
+    parked: view?.phase === 'parked',
+    onHold: view?.held ?? false,
+    joined: view?.joined ?? [],
+  };
+}
+
+/** Answers what nobody will look at any more, so that no update is left without one. */
+export function refusePendingActs(inbox: Inbox, why: string): void {
+  for (const pending of inbox.acts.splice(0)) pending.settle({ refused: why });
+}

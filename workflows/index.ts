@@ -1,0 +1,3 @@
+export { serviceDeletion } from './service-deletion.js';
+export { tenant } from './tenant.js';
+export { userDeletion } from './user-deletion.js';

@@ -1,0 +1,61 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { FailureCode, ParkedStatus } from '../contracts/names/index.js';
+import { isOurs, nextStep, waitUntil, type Deletion } from './deletion.js';
+import { nextReminder } from './deletion.rules.js';
+import { call } from './ledger-activities.js';
+
+const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', SearchAttributeType.KEYWORD);
+
+/** Tells that automatic ways are used up, or that something blocks, and waits until something or someone moves the deletion. */
+export async function park(deletion: Deletion, status: ParkedStatus, failureCode: FailureCode, blockedBy: readonly string[] = []): Promise<void> {
+  // Still blocked after another look: it was told already.
+  if (deletion.phase === 'parked' && deletion.parkedFor === failureCode) return stayParked(deletion);
+  const answer = await call('park', { ...nextStep(deletion), status, failureCode, blockedBy });
+  if (!isOurs(deletion, answer)) return;
+  deletion.parkedFor = failureCode;
+  upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
+  setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
+  await stayParked(deletion, answer.dueInMs);
+}
+
+/** No timer gives a deletion up: it is told of again and again, until a success, a retry, a join, a cancel, or a way made free. */
+export async function stayParked(deletion: Deletion, dueInMs?: number): Promise<void> {
+  deletion.phase = 'parked';
+  deletion.retriesUsed = 0;
+  if (dueInMs !== undefined) deletion.dueInMs = dueInMs;
+  for (;;) {
+    const reminder = nextReminder(deletion.input.policy.parkingWindowMs, deletion.dueInMs);
+    const woken = await waitUntil(deletion, () => isMoved(deletion), { ms: reminder.inMs, summary: `parked (${deletion.parkedFor ?? ''}): tell again` });
+    if (woken === 'over') break;
+    const answer = await call('remind', { ...nextStep(deletion), what: reminder.what });
+    if (!isOurs(deletion, answer)) return;
+    deletion.dueInMs = answer.dueInMs;
+    await deletion.startOverWhenLong();
+  }
+  if (deletion.outcome || deletion.succeededAttempt !== undefined) return;
+  if (deletion.moved) await reopen(deletion, deletion.moved);
+  else deletion.cause = 'what it waited for has gone';
+}
+
+const isMoved = (deletion: Deletion): boolean =>
+  deletion.moved !== undefined || deletion.succeededAttempt !== undefined || (deletion.inbox.rechecks > 0 && waitsForOthers(deletion));
+
+const waitsForOthers = (deletion: Deletion): boolean => deletion.parkedFor === 'DEPENDENCY_BLOCKED' || deletion.input.subject.kind === 'tenant';
+
+async function reopen(deletion: Deletion, { cause, act }: NonNullable<Deletion['moved']>): Promise<void> {
+  delete deletion.moved;
+  const answer = await call('reopen', { ...nextStep(deletion), cause, ...(act && { act }) });
+  if (!isOurs(deletion, answer)) return;
+  deletion.cause = cause;
+  wasUnparked(deletion);
+  deletion.phase = 'pending';
+}
+
+/** The attention of a person is no longer needed. */
+export function wasUnparked(deletion: Deletion): void {
+  if (deletion.parkedFor === undefined) return;
+  delete deletion.parkedFor;
+  upsertSearchAttributes([{ key: DELETION_STATUS, value: 'PENDING' }]);
+  setCurrentDetails('');
+}
