@@ -118,6 +118,8 @@ class Execution:
         log.warning("%s of a run of %s failed: %s", task_id, run.dag_id, type(error).__name__)
         code = error.error_code if isinstance(error, ErasureError) else ErasureError.error_code
         text = str(error) if isinstance(error, SimulatedFailure) else results.describe(error)
+        with self._lock:
+            run.xcoms[task_id] = {"error": {"text": text, "code": code}}
         self._done(run, killed, task_id, "failed")
         self._publish(run, killed, "publish_failure", results.failure(run.run_id, run.run_id, run.conf, text, code), plan)
         self._finish(run, killed, "upstream_failed", "failed")

@@ -108,6 +108,8 @@ def test_a_type_without_eraser_fails_with_its_code(simulator, published):
     simulator.trigger(SERVICE_DAG, "job", {**CONF, "target_service": "hadoop"})
     assert simulator.ended(SERVICE_DAG, "job") == "failed"
     assert published.by_job("job")["errorCode"] == "NO_ERASER"
+    path = f"/api/v2/dags/{SERVICE_DAG}/dagRuns/job/taskInstances/erase/xcomEntries/error"
+    assert simulator.call("GET", path)[1]["value"]["code"] == "NO_ERASER"
 
 
 @pytest.mark.parametrize(
