@@ -1,0 +1,73 @@
+import type { z } from 'zod';
+import { deletionAnswer, jobAnswer } from '../contracts/api/deletions.js';
+import type { DeletionAnswer, JobAnswer } from '../contracts/api/deletions.js';
+import { problemAnswer, problemType } from '../contracts/api/problems.js';
+import type { ProblemAnswer } from '../contracts/api/problems.js';
+import { tenantAnswer } from '../contracts/api/tenants.js';
+import type { TenantAnswer } from '../contracts/api/tenants.js';
+import { derivedId, incomingId } from '../contracts/topics/index.js';
+import { causeOf, ClientFault } from './faults.js';
+
+/** What can be read of the API. All throw ClientFault: usage (no id), not-found, unreachable. */
+export interface ApiReader {
+  deletion(requestId: string): Promise<DeletionAnswer>;
+  job(jobId: string): Promise<JobAnswer>;
+  tenant(tenantId: string): Promise<TenantAnswer>;
+}
+
+const TIMEOUT_MS = 15_000;
+
+/** Reads the API at an address, without a slash at its end. */
+export function createApiReader(apiUrl: string, fetchImpl: typeof fetch = fetch): ApiReader {
+  const read = async <S extends z.ZodType>(schema: S, path: string): Promise<z.output<S>> => {
+    const { status, body } = await ask(fetchImpl, apiUrl, path);
+    if (status === 200) {
+      const parsed = schema.safeParse(body);
+      if (parsed.success) return parsed.data;
+      throw stranger(apiUrl, 'an answer of another form; are client and API of the same version?');
+    }
+    const problem = problemAnswer.safeParse(body);
+    if (!problem.success) throw stranger(apiUrl, `HTTP ${status} and no problem document`);
+    throw faultOf(problem.data, apiUrl);
+  };
+  return {
+    deletion: (requestId) => read(deletionAnswer, `/api/v1/deletions/${segment(derivedId, 'requestId', requestId)}`),
+    job: (jobId) => read(jobAnswer, `/api/v1/jobs/${segment(derivedId, 'jobId', jobId)}`),
+    tenant: (tenantId) => read(tenantAnswer, `/api/v1/tenants/${segment(incomingId, 'tenantId', tenantId)}`),
+  };
+}
+
+async function ask(fetchImpl: typeof fetch, apiUrl: string, path: string): Promise<{ status: number; body: unknown }> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetchImpl(`${apiUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error', headers: { accept: 'application/json' } });
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    throw new ClientFault('unreachable', `The API cannot be reached at ${apiUrl} (${causeOf(error)}): start it (npm start -- --roles api), or set EXPUNGE_API_URL to where it is.`, { cause: error });
+  }
+  try {
+    return { status, body: JSON.parse(text) as unknown };
+  } catch {
+    return { status, body: undefined }; // told by the caller as what it is: no answer of this API
+  }
+}
+
+/** An id as a path's segment; checked here, because `..` would name another path. */
+function segment(schema: typeof derivedId, name: string, id: string): string {
+  const parsed = schema.safeParse(id);
+  if (parsed.success) return encodeURIComponent(parsed.data);
+  throw new ClientFault('usage', `${name} ${parsed.error.issues[0]?.message ?? 'is no id'}.`);
+}
+
+function faultOf({ type, detail, status }: ProblemAnswer, apiUrl: string): ClientFault {
+  if (type === problemType('unavailable')) return new ClientFault('unreachable', `The API at ${apiUrl} answers, but cannot read the ledger: is PostgreSQL up?`);
+  if (type === problemType('unknown-path')) return stranger(apiUrl, 'no such route; is it older than this client?');
+  if (status === 404) return new ClientFault('not-found', detail);
+  if (status === 400) return new ClientFault('usage', detail);
+  return new ClientFault('unreachable', `The API at ${apiUrl} failed: ${detail}`);
+}
+
+const stranger = (apiUrl: string, found: string): ClientFault =>
+  new ClientFault('unreachable', `What answers at ${apiUrl} is not Expunge's API as this client knows it (${found}): set EXPUNGE_API_URL to where it is.`);

@@ -1,0 +1,105 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseDuration } from '../../platform/duration.js';
+import type { DeletionAct } from '../acts.js';
+import { print, withJson, type Cli, type JsonOption } from '../cli.js';
+import { deletionView, historyLine, statusInWords, subjectOf } from '../deletion-view.rules.js';
+import { ClientFault } from '../faults.js';
+import { printable, shownSpan } from '../terminal.js';
+import { hasSucceeded, watchDeletion, type WatchUntil } from '../watch.js';
+
+interface WatchOptions extends JsonOption {
+  readonly until: WatchUntil;
+  readonly every: number;
+  readonly arrivesWithin: number;
+  readonly timeout?: number;
+}
+
+interface ActOptions extends JsonOption {
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+/** A commander argument parser for durations. */
+export function durationOf(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as RangeError).message);
+  }
+}
+
+export function addDeletionCommands(program: Command, cli: Cli): void {
+  withJson(program.command('status').argument('<requestId>'))
+    .description('where a request is: what was done, when, by whom, and what is left')
+    .action(async (requestId: string, options: JsonOption) => {
+      const deletion = await cli.client().deletion(requestId);
+      print(cli, options, deletion, () => deletionView(deletion));
+    });
+
+  program.command('watch').argument('<requestId>')
+    .description('follow a request until it has ended; exit code 0 when it was completed, 1 when not')
+    .option('--json', 'print the deletion as one line of JSON whenever it has changed')
+    .addOption(new Option('--until <end>', 'final: until it has ended. parked: also stop when it failed and waits for someone').choices(['final', 'parked']).default('final'))
+    .option('--timeout <duration>', 'stop after this long, with exit code 1 (default: never)', durationOf)
+    .addOption(new Option('--every <duration>', 'how often to look').argParser(durationOf).default(1_000, '1s'))
+    .addOption(new Option('--arrives-within <duration>', 'how long it may be unknown at first').argParser(durationOf).default(30_000, '30s'))
+    .action(async (requestId: string, options: WatchOptions) => {
+      await watch(cli, requestId, options);
+    });
+
+  addAct('retry', 'try a parked deletion again, now');
+  addAct('cancel', 'withdraw a request, before its trigger was sent or while it is parked; the deletion stops when no other request is left');
+  addAct('hold', 'stop a deletion before its next trigger');
+  addAct('release', 'let a held deletion go on');
+
+  function addAct(act: DeletionAct, description: string): void {
+    const command = withJson(program.command(act).argument('<requestId>')).description(description).option('--by <name>', 'who does it (default: your login)');
+    const reason = 'why; kept in the history, so no personal data';
+    if (act === 'cancel') command.requiredOption('--reason <text>', reason);
+    else command.option('--reason <text>', reason);
+    command.action(async (requestId: string, { by, reason: why, json }: ActOptions) => {
+      const answer = await cli.client().act(act, requestId, { by: by ?? cli.login(), reason: why });
+      print(cli, { json: json ?? false }, answer, () => printable(`${answer.message} (${answer.requestId}: ${answer.status})`));
+    });
+  }
+}
+
+async function watch(cli: Cli, requestId: string, { until, every, arrivesWithin, timeout, json }: WatchOptions): Promise<void> {
+  const { terminal } = cli;
+  const client = cli.client();
+  const startedAt = Date.now();
+  let shown = 0;
+  let lastJson = '';
+  let outage = false;
+  const statusLine = (text: string): void => {
+    if (terminal.interactive && !json) terminal.redraw(text);
+  };
+  const deletion = await watchDeletion({
+    read: () => client.deletion(requestId),
+    until, everyMs: every, arrivesWithinMs: arrivesWithin, timeoutMs: timeout, sleep: cli.sleep,
+    onOutage: (fault) => {
+      if (!outage) terminal.err(`${fault.message} Still watching.`);
+      outage = true;
+    },
+    onSeen: (seen) => {
+      if (outage) terminal.err('The API answers again.');
+      outage = false;
+      if (json) {
+        const line = JSON.stringify(seen);
+        if (line !== lastJson) terminal.out(line);
+        lastJson = line;
+        return;
+      }
+      statusLine('');
+      if (shown === 0) terminal.out(printable(`${seen.requestId}: ${subjectOf(seen)}${seen.dryRun ? ' (dry run)' : ''}`));
+      for (const entry of seen.history.slice(shown)) terminal.out(historyLine(entry));
+      shown = seen.history.length;
+      statusLine(printable(`${statusInWords(seen)}, attempt ${seen.attempt}, watched for ${shownSpan(Date.now() - startedAt)}`));
+    },
+  }).finally(() => {
+    statusLine('');
+  });
+  const took = deletion.timeline.duration_ms;
+  if (!json) terminal.out(printable(`${statusInWords(deletion)}${took === null ? '' : `, after ${shownSpan(took)}`}${deletion.failure ? `: ${deletion.failure.message}` : ''}`));
+  if (!hasSucceeded(deletion)) throw new ClientFault('failed', json ? '' : `${requestId} was not completed.`);
+}

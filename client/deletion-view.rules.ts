@@ -1,0 +1,62 @@
+import type { DeletionAnswer } from '../contracts/api/deletions.js';
+import { listOf, printable, shownSpan, shownTime, tableOf } from './terminal.js';
+
+type HistoryEntry = DeletionAnswer['history'][number];
+
+/** What the deletion is of, in words. */
+export function subjectOf(deletion: DeletionAnswer): string {
+  switch (deletion.kind) {
+    case 'user':
+      return `user ${deletion.userId}`;
+    case 'service':
+      return `${deletion.serviceType} ${deletion.serviceInstanceId} of tenant ${deletion.tenantId}`;
+    case 'tenant':
+      return `what is left of tenant ${deletion.tenantId}`;
+  }
+}
+
+/** The status, and what it means where that is not plain. */
+export function statusInWords(deletion: DeletionAnswer): string {
+  const { status, parked, failure, duplicateOf, outcome } = deletion;
+  if (parked) return `${status}, parked: it waits for a retry, a cancel or a late success${failure ? ` (${failure.code})` : ''}`;
+  if (status === 'DUPLICATE') return `DUPLICATE: joined ${duplicateOf ?? 'another request'}, ${outcome === null ? 'which is under way' : `which ended as ${outcome}`}`;
+  return status;
+}
+
+/** All that is known of a deletion, for a person. */
+export function deletionView(deletion: DeletionAnswer): string {
+  const { timeline, failure, counts, attempts, history } = deletion;
+  const summary = listOf([
+    ['request', deletion.requestId],
+    ['of', `${subjectOf(deletion)}${deletion.dryRun ? ' (dry run: counts, erases nothing)' : ''}`],
+    ['status', statusInWords(deletion)],
+    ['failure', failure && `${failure.code}: ${failure.message}`],
+    ['received', shownTime(timeline.received)],
+    ['completed', timeline.completed && `${shownTime(timeline.completed)}${timeline.duration_ms === null ? '' : ` (after ${shownSpan(timeline.duration_ms)})`}`],
+    ['due', deletion.final ? null : shownTime(deletion.dueAt)],
+    ['asked by', [deletion.requestedBy, deletion.source].filter((part) => part !== null).join(', ')],
+    ['reason', deletion.reason],
+    ['Airflow run', deletion.airflow_ref],
+    ['counts', counts && Object.entries(counts).map(([name, n]) => `${name} ${n}`).join(', ')],
+    ['joined by', deletion.joined.join(', ')],
+    ['trace', deletion.traceId],
+    ['workflow', deletion.links.temporal ?? deletion.workflowId],
+  ]);
+  const tried = tableOf(
+    ['attempt', 'job', 'DAG', 'sent', 'in Airflow', 'result'],
+    attempts.map((attempt) => [String(attempt.attempt), attempt.jobId, attempt.dagId, shownTime(attempt.sentAt), attempt.postedAt === null ? 'not yet' : shownTime(attempt.postedAt), resultOf(attempt)]),
+  );
+  const lived = tableOf(['at', 'what', 'status', 'attempt', 'why', 'by'], history.map((entry) => [shownTime(entry.at), entry.what, entry.status, String(entry.attempt), causeOf(entry), entry.by ?? '']));
+  return [summary, ...(attempts.length > 0 ? [tried] : []), lived].join('\n\n');
+}
+
+function resultOf({ result, failure, timedOutAt, revoked }: DeletionAnswer['attempts'][number]): string {
+  const parts = [result ?? (timedOutAt === null ? 'awaited' : 'timed out'), failure?.code, revoked && `revoked: ${revoked.why ?? ''}`];
+  return parts.filter((part) => part !== null && part !== undefined).join(', ');
+}
+
+const causeOf = ({ cause, reason }: HistoryEntry): string => (reason === null || reason === '' ? cause : `${cause} ("${reason}")`);
+
+/** One line of the timeline, as it is followed. */
+export const historyLine = (entry: HistoryEntry): string =>
+  printable(`${shownTime(entry.at)}  ${entry.what.padEnd(16)}  ${entry.status.padEnd(15)}  ${causeOf(entry)}${entry.by === null ? '' : `, by ${entry.by}`}`);
