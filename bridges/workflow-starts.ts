@@ -17,7 +17,7 @@ export function deletionStart(input: DeletionInput, workflowId: string): StartDe
     typedSearchAttributes: attributes({
       RequestId: requestId,
       TraceId: traceId,
-      DeletionStatus: 'LIVE',
+      DeletionStatus: 'PENDING',
       GdprMode: gdprMode,
       ...(subject.kind !== 'user' && { TenantId: subject.tenantId }),
       ...(subject.kind === 'service' && { ServiceType: subject.serviceType, ServiceInstanceId: subject.serviceInstanceId }),

@@ -59,7 +59,7 @@ async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, { ke
     if (tenantId === undefined && error instanceof WorkflowNotFoundError) return SENT;
     const fault = error instanceof Error ? error : new Error(String(error));
     const cause = isGrpcServiceError(fault.cause) ? fault.cause : fault;
-    const refused = fault instanceof SyntaxError || (isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT);
+    const refused = fault instanceof SyntaxError || (isGrpcServiceError(cause) && (cause.code as number) === INVALID_ARGUMENT);
     return refused ? { outcome: 'refused', why: `Temporal refused the signal: ${cause.message}` } : { outcome: 'outage', error: fault };
   }
 }

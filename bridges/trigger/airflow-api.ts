@@ -92,7 +92,8 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
     let answer: Answer | undefined;
     try {
       answer = await send();
-      if (answer.status === 401 && credentials && 'username' in credentials) {
+      // Airflow answers 403 to a token that is no longer valid, 401 to none.
+      if ((answer.status === 401 || answer.status === 403) && credentials && 'username' in credentials) {
         token = undefined;
         answer = await send();
       }
