@@ -24,7 +24,8 @@ async function simulatorRequirements(): Promise<PythonRequirements> {
   return { name: 'airflow-simulator', minimum: PYTHON_MINIMUM, installs: [['-r', file]], fingerprint: await readFile(file, 'utf8') };
 }
 
-async function airflowRequirements(): Promise<PythonRequirements> {
+/** What a real Airflow is installed from. */
+export async function airflowRequirements(): Promise<PythonRequirements> {
   const file = join(AIRFLOW_FOLDER, 'requirements.txt');
   const airflow = [`apache-airflow==${AIRFLOW_VERSION}`, KAFKA_PROVIDER];
   return {

@@ -3,6 +3,7 @@ import threading
 import psycopg
 import pytest
 from conftest import OpenFence
+from psycopg.conninfo import make_conninfo
 
 from expunge_erasers.erase import erase
 from expunge_erasers.load import parse_erasers
@@ -76,13 +77,13 @@ def test_a_missing_table_is_an_error(database, postgres_url):
 
 def test_rows_that_row_security_would_hide_are_an_error_and_not_a_zero(rows, postgres_url):
     rows.execute("DROP ROLE IF EXISTS eraser")
-    rows.execute("CREATE ROLE eraser LOGIN")
+    rows.execute("CREATE ROLE eraser LOGIN PASSWORD 'only-for-this-test'")
     rows.execute("GRANT USAGE ON SCHEMA app TO eraser")
     rows.execute("GRANT SELECT, DELETE ON app.things TO eraser")
     rows.execute("ALTER TABLE app.things ENABLE ROW LEVEL SECURITY")
     try:
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
-            erase(erasers("app.things"), "service", CONF, OpenFence(), {"DB": postgres_url.replace("postgres@", "eraser@")})
+            erase(erasers("app.things"), "service", CONF, OpenFence(), {"DB": make_conninfo(postgres_url, user="eraser", password="only-for-this-test")})
     finally:
         rows.execute("DROP OWNED BY eraser")
         rows.execute("DROP ROLE eraser")
