@@ -13,4 +13,12 @@ export class CommandFailedError extends Error {
   override readonly name = 'CommandFailedError';
 }
 
+/** The start was given up while this part was under way: another part failed, or a person stopped it. */
+export class GivenUpError extends Error {
+  override readonly name = 'GivenUpError';
+  constructor() {
+    super('given up');
+  }
+}
+
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { composeKill, composeUp } from './compose.js';
-import { messageOf, MissingToolError, PartFailedError } from './errors.js';
+import { GivenUpError, messageOf, MissingToolError, PartFailedError } from './errors.js';
 import type { Durability, Part, PartContext, PartName, Program } from './parts.js';
 import { accepts } from './probes.js';
 import { lastLines, type ManagedProcess, type ProcessKeeper } from './processes.js';
@@ -206,7 +206,9 @@ export async function startPart(part: Part, setting: PartSetting): Promise<PartH
     throw new MissingToolError(
       [`${part.title} cannot be had by ${sources.join(' or ') || 'any way that STACK_SOURCES allows'}: allow more in STACK_SOURCES, or set ${part.addressVariable}.`, ...notes].join('\n'),
     );
-  } catch (error) {
+  } catch (thrown) {
+    // What a part met after the start was given up is a consequence: timers and requests that were cut short.
+    const error = context.signal.aborted && !(thrown instanceof PartFailedError) ? new GivenUpError() : thrown;
     tell('failed', messageOf(error).split('\n')[0]);
     throw error;
   }

@@ -128,6 +128,7 @@ export async function createProcessKeeper(): Promise<ProcessKeeper> {
         kill: (signal) => void signalGroup(pid, signal),
         async stop() {
           if (over) return;
+          child.ref();
           signalGroup(pid, 'SIGCONT');
           try {
             process.kill(pid, stopSignal);
@@ -144,6 +145,7 @@ export async function createProcessKeeper(): Promise<ProcessKeeper> {
       tell(`finally ${JSON.stringify(command)}`);
     },
     async close() {
+      watchdog.ref(); // or this process may end before its work after the stop is done
       tell('forget');
       watchdog.stdin.end();
       await watchdogEnded;

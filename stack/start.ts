@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { airflowPart, eraserDefaults } from './airflow.js';
 import { composeArgs, composeDown, engineRuns } from './compose.js';
-import { messageOf, MissingToolError, PartFailedError } from './errors.js';
+import { GivenUpError, messageOf, MissingToolError, PartFailedError } from './errors.js';
 import { defaultCacheDir } from './fetch/cache.js';
 import { kafka } from './kafka.js';
 import { startPart, type PartHandle, type PartSetting } from './part-handle.js';
@@ -66,6 +66,9 @@ const fromEnvironment = (part: Part, environment: Environment): Record<string, s
     ),
   );
 
+/** Within it, every part knows whether what it needs is there. */
+const LOOKING_MS = 3_000;
+
 /** One error for all that is missing, so that a person installs once. */
 function summarise(failures: readonly unknown[]): Error {
   const missing = failures.filter((failure) => failure instanceof MissingToolError);
@@ -115,9 +118,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const keeper = await createProcessKeeper();
   const abort = new AbortController();
   const giveUp = (): void => {
-    abort.abort(new Error('The start was given up.'));
+    abort.abort(new GivenUpError());
   };
   options.signal?.addEventListener('abort', giveUp);
+  if (options.signal?.aborted === true) giveUp();
   const composeEnv = {
     ...environment,
     ...stackEnv,
@@ -157,15 +161,18 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     }),
   };
 
+  let lateGiveUp: NodeJS.Timeout | undefined;
   const started = await Promise.allSettled(
     wanted.map((part) =>
       startPart(part, setting).catch((error: unknown) => {
-        // A missing tool lets the others look too: all that is missing is told at once.
-        if (!(error instanceof MissingToolError)) giveUp();
+        // A missing tool leaves the others time to look too: all that is missing is told at once.
+        if (error instanceof MissingToolError) lateGiveUp ??= setTimeout(giveUp, LOOKING_MS);
+        else giveUp();
         throw error;
       }),
     ),
   );
+  clearTimeout(lateGiveUp);
   options.signal?.removeEventListener('abort', giveUp);
   const handles = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   let stopping: Promise<void> | undefined;
@@ -179,7 +186,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const failures = started.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (failures.length > 0) {
     await stop();
-    const own = failures.filter((failure) => !abort.signal.aborted || messageOf(failure) !== messageOf(abort.signal.reason));
+    const own = failures.filter((failure) => !(failure instanceof GivenUpError));
     throw summarise(own.length > 0 ? own : failures);
   }
   return {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { CommandFailedError } from '../errors.js';
+import { CommandFailedError, GivenUpError } from '../errors.js';
 import type { Environment } from '../settings.js';
 
 export interface CommandOptions {
@@ -32,6 +32,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
       },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout + stderr);
+        else if (options.signal?.aborted === true) reject(new GivenUpError());
         else {
           const tail = `${stdout}\n${stderr}`.trim().split('\n').slice(-12).join('\n');
           reject(new CommandFailedError(`${command} ${args.slice(0, 3).join(' ')} failed: ${tail || error.message}`, { cause: error }));

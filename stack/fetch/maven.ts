@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { MissingToolError } from '../errors.js';
 import type { Environment } from '../settings.js';
@@ -47,11 +47,14 @@ export async function mavenClassPath(
       const maven = await onPath(['mvn'], options.env);
       if (maven === undefined) throw new MissingToolError(`Maven (mvn) was not found: ${options.remedy}`);
       await writeFile(join(building, 'pom.xml'), pomOf(options.artifacts));
-      await runCommand(maven, ['-q', '-B', '-Dstyle.color=never', COPY, '-DoutputDirectory=lib', '-DincludeScope=runtime'], {
+      // A repository of its own: ~/.m2 may not be writable, and nothing in it is needed twice.
+      const repository = join(building, 'repository');
+      await runCommand(maven, ['-q', '-B', '-Dstyle.color=never', `-Dmaven.repo.local=${repository}`, COPY, '-DoutputDirectory=lib', '-DincludeScope=runtime'], {
         env: options.env,
         cwd: building,
         signal: options.signal,
       });
+      await rm(repository, { recursive: true });
     },
     { signal: options.signal, ...(options.onFetching ? { onMissing: options.onFetching } : {}) },
   );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { MissingToolError } from '../errors.js';
+import { GivenUpError, MissingToolError } from '../errors.js';
 import type { Environment } from '../settings.js';
 import { cached } from './cache.js';
 import { onPath, runCommand } from './commands.js';
@@ -58,6 +58,7 @@ export async function pythonEnvironment(
     async (building) => {
       const run = { env: options.env, cwd: building, signal: options.signal };
       await runCommand(python.command, ['-m', 'venv', join(building, 'venv')], run).catch((error: unknown) => {
+        if (error instanceof GivenUpError) throw error;
         throw new MissingToolError(`Airflow cannot be started: Python's venv module does not work here (Debian: install python3-venv): ${options.remedy}`, { cause: error });
       });
       for (const install of requirements.installs) {

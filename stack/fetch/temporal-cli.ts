@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MissingToolError, messageOf } from '../errors.js';
+import { GivenUpError, MissingToolError, messageOf } from '../errors.js';
 import type { PartContext, Program } from '../parts.js';
 import { cached } from './cache.js';
 import { onPath, runCommand } from './commands.js';
@@ -46,6 +46,7 @@ export async function fetchTemporalCli(context: PartContext): Promise<Program> {
         return;
       }
       await download(bin, context).catch((error: unknown) => {
+        if (context.signal.aborted) throw new GivenUpError();
         throw new MissingToolError(`Temporal cannot be started: Go was not found and the download failed (${messageOf(error)}): ${REMEDY}`);
       });
     },
