@@ -82,8 +82,9 @@ def test_rows_that_row_security_would_hide_are_an_error_and_not_a_zero(rows, pos
     rows.execute("GRANT SELECT, DELETE ON app.things TO eraser")
     rows.execute("ALTER TABLE app.things ENABLE ROW LEVEL SECURITY")
     try:
+        as_eraser = make_conninfo(postgres_url, user="eraser", password="only-for-this-test")
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
-            erase(erasers("app.things"), "service", CONF, OpenFence(), {"DB": make_conninfo(postgres_url, user="eraser", password="only-for-this-test")})
+            erase(erasers("app.things"), "service", CONF, OpenFence(), {"DB": as_eraser})
     finally:
         rows.execute("DROP OWNED BY eraser")
         rows.execute("DROP ROLE eraser")
