@@ -3,6 +3,7 @@ import { backoffMs } from './backoff.rules.js';
 import type { DeadLetters } from './dead-letters.js';
 import { pause, within } from './deadline.js';
 import type { Outage } from './delivery.js';
+import { FinishedLate } from './finished-late.js';
 import { GroupSession } from './group-session.js';
 import { type KafkaClient, rootCause } from './kafka.js';
 import { KeyedDispatcher } from './keyed-dispatcher.js';
@@ -57,7 +58,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
   const aliveWithinMs = Math.max(60_000, 3 * sessionTimeoutMs);
   const dispatcher = new KeyedDispatcher(options.maxConcurrency ?? 64);
-  const finishedLate = new Set<string>();
+  const finishedLate = new FinishedLate();
   const stopping = new AbortController();
   let session: GroupSession | undefined;
   let running: Promise<void> | undefined;

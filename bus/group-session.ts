@@ -4,6 +4,7 @@ import { groupPositions } from './admin.js';
 import { backoffMs } from './backoff.rules.js';
 import { within } from './deadline.js';
 import { type DeliveryOptions, deliveryJob } from './delivery.js';
+import type { FinishedLate } from './finished-late.js';
 import { type KafkaClient, rootCause } from './kafka.js';
 import type { KeyedDispatcher } from './keyed-dispatcher.js';
 import type { MessageHandler } from './messages.js';
@@ -15,17 +16,17 @@ export interface SessionOptions extends DeliveryOptions, WindowLimits {
   readonly groupId: string;
   readonly routes: ReadonlyMap<string, MessageHandler>;
   readonly dispatcher: KeyedDispatcher;
-  /** `<topic>/<partition>/<offset>` of what was finished after its partition had gone. */
-  readonly finishedLate: Set<string>;
+  readonly finishedLate: FinishedLate;
   readonly sessionTimeoutMs: number;
   readonly commitIntervalMs: number;
 }
 
 /** Commits that fail for longer than this end the session: kafkajs may hold on to a coordinator that moved. */
 const MAX_COMMIT_FAILURE_MS = 60_000;
-const MAX_FINISHED_LATE = 10_000;
 /** How long a fetch waits for messages, and how long a resumed partition may wait for the next fetch. */
 const FETCH_WAIT_MS = 200;
+/** How soon partitions that were added are read. */
+const METADATA_MAX_AGE_MS = 15_000;
 const GONE = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 const name = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -66,6 +67,7 @@ export class GroupSession {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: 512 * 1024,
       allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: { initialRetryTime: 100, maxRetryTime: 3000, retries: 6, restartOnFailure: () => Promise.resolve(false) },
     });
   }
@@ -227,7 +229,7 @@ export class GroupSession {
       const delivery = {
         message: { topic, partition, offset: message.offset, timestampMs: Number(message.timestamp), key: message.key, value: message.value, headers: message.headers ?? {}, signal: window.ended.signal },
         handler,
-        alreadyDone: () => this.#options.finishedLate.delete(`${key}/${message.offset}`),
+        alreadyDone: () => this.#options.finishedLate.take(topic, partition, message.offset),
         done: () => this.#onDone(topic, partition, window, entry),
       };
       this.#options.dispatcher.submit(deliveryJob(delivery, this.#options));
@@ -244,9 +246,7 @@ export class GroupSession {
     window.markDone(entry);
     const key = name(topic, partition);
     if (window.ended.signal.aborted) {
-      const { finishedLate } = this.#options;
-      if (finishedLate.size >= MAX_FINISHED_LATE) finishedLate.clear();
-      finishedLate.add(`${key}/${entry.offset}`);
+      this.#options.finishedLate.add(topic, partition, entry.offset);
     } else if (this.#full.has(key) && this.#positioned.has(key) && window.hasRoom(this.#options)) {
       this.#resume(key, topic, partition);
     }

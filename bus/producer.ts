@@ -46,6 +46,7 @@ export function createProducer({ kafka, log }: { readonly kafka: KafkaClient; re
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
+      metadataMaxAge: 60_000,
       retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 4 },
       createPartitioner: stablePartitioner,
     });

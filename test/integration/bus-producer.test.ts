@@ -1,0 +1,100 @@
+import { afterAll, describe, expect, inject, it, vi } from 'vitest';
+import { createTopics, watermarks } from '../../bus/admin.js';
+import { createKafka } from '../../bus/kafka.js';
+import { BusOutage, RecordRefused } from '../../bus/producer-errors.js';
+import { createProducer } from '../../bus/producer.js';
+import { readOne, readTail } from '../../bus/read-topic.js';
+import { topicSpecs } from '../../bus/topics.js';
+import { busFixture, linesLog, sendCompressed, sendNumbered } from '../support/bus-fixture.js';
+
+const brokers = inject('stack')['KAFKA_BROKERS'] ?? '';
+const bus = busFixture(brokers);
+afterAll(() => bus.close());
+
+const heldBy = async (topic: string) => (await watermarks(bus.kafka, topic)).reduce((sum, { high, low }) => sum + Number(high - low), 0);
+
+describe('the producer', () => {
+  it('sends in order per key, each once', async () => {
+    const topic = await bus.topic(3);
+    await Promise.all([0, 1, 2, 3].map((lane) => sendNumbered(bus.producer, topic, 300, () => `key-${lane}`, lane * 1000)));
+    const stored = (await readTail(bus.kafka, topic, { limit: 5000 })).toReversed();
+    expect(stored).toHaveLength(1200);
+    for (const lane of [0, 1, 2, 3]) {
+      const numbers = stored.filter(({ key }) => key?.toString() === `key-${lane}`).toSorted((a, b) => Number(a.offset) - Number(b.offset)).map(({ value }) => Number(value?.toString()));
+      expect(numbers).toEqual(Array.from({ length: 300 }, (_, n) => lane * 1000 + n));
+    }
+  });
+
+  it('reports what is too large, or has no topic, alone; the rest arrives', async () => {
+    const topic = await bus.topic(2);
+    const results = await bus.producer.send([
+      { topic, key: 'a', value: '1' },
+      { topic, key: 'b', value: Buffer.alloc(2_000_000) },
+      { topic: 'bus-test-no-such-topic', key: 'c', value: '3' },
+      { topic: 'not a topic name', key: 'd', value: '4' },
+      { topic, key: 'e', value: '5' },
+    ]);
+    expect(results.map((result) => (result.ok ? 'sent' : result.error instanceof RecordRefused ? result.error.code : result.error.name))).toEqual(['sent', 'MESSAGE_TOO_LARGE', 'UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'sent']);
+    expect((await readTail(bus.kafka, topic)).map(({ value }) => value?.toString()).toSorted()).toEqual(['1', '5']);
+  });
+
+  it('does not let a sum of small records become too large', async () => {
+    const topic = await bus.topic(1);
+    const results = await bus.producer.send(Array.from({ length: 60 }, (_, n) => ({ topic, key: 'k', value: Buffer.alloc(50_000, String(n % 10)) })));
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    expect(await heldBy(topic)).toBe(60);
+  });
+
+  it('sends keys, values and headers as they are, empty ones too', async () => {
+    const topic = await bus.topic(1);
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    expect(await bus.producer.send([{ topic, key: null, value: bytes, headers: { a: bytes, list: ['x', Buffer.from('y')], none: null, absent: undefined } }, { topic, key: Buffer.alloc(0), value: null }])).toEqual([{ ok: true }, { ok: true }]);
+    expect(await readOne(bus.kafka, topic, 0, 0n)).toMatchObject({ key: null, value: bytes, headers: { a: bytes, list: [Buffer.from('x'), Buffer.from('y')], none: Buffer.alloc(0) } });
+    expect(await readOne(bus.kafka, topic, 0, 1n)).toMatchObject({ key: Buffer.alloc(0), value: null, headers: {} });
+    expect(await readOne(bus.kafka, topic, 0, 2n)).toBeUndefined();
+  });
+
+  it('calls it an outage when nobody answers, and an empty send is nothing', async () => {
+    const nowhere = createProducer({ kafka: createKafka({ brokers: ['127.0.0.1:1'], clientId: 'bus-test', log: linesLog() }), log: linesLog() });
+    expect(await nowhere.send([])).toEqual([]);
+    const [result] = await nowhere.send([{ topic: 't', key: 'k', value: 'v' }]);
+    expect(result?.ok === false && result.error).toBeInstanceOf(BusOutage);
+    await nowhere.close();
+  });
+});
+
+describe('every compression', () => {
+  it.each(['None', 'GZIP', 'Snappy', 'LZ4', 'ZSTD'] as const)('is read: %s', async (name) => {
+    const topic = await bus.topic(1);
+    await sendCompressed(bus.kafka, name, topic, Array.from({ length: 500 }, (_, n) => ({ key: `key-${n}`, value: `${n} ${'x'.repeat(n)}` })));
+    const seen: string[] = [];
+    const consumer = bus.consumer(topic, ({ value }) => {
+      seen.push(value?.toString() ?? '');
+      return Promise.resolve();
+    });
+    await consumer.start();
+    await vi.waitFor(() => expect(seen).toHaveLength(500), { timeout: 20_000 });
+    expect(new Set(seen)).toEqual(new Set(Array.from({ length: 500 }, (_, n) => `${n} ${'x'.repeat(n)}`)));
+  });
+});
+
+describe('setting up topics', () => {
+  it('makes what is missing, grows what is small, warns of what is large, and changes nothing the second time', async () => {
+    const specs = topicSpecs(`bus-test-${Date.now()}`).filter(({ topic }) => topic.startsWith('bus-test'));
+    const [spec] = specs;
+    if (!spec) throw new Error('no topic with the prefix');
+    const log = linesLog();
+    expect(await createTopics(bus.kafka, specs, { log })).toEqual({ created: [spec.topic], grown: [] });
+    expect(await createTopics(bus.kafka, specs, { log })).toEqual({ created: [], grown: [] });
+    expect(await createTopics(bus.kafka, [{ ...spec, partitions: spec.partitions + 1 }], { log })).toEqual({ created: [], grown: [spec.topic] });
+    expect(await watermarks(bus.kafka, spec.topic)).toHaveLength(spec.partitions + 1);
+    expect(log.lines).toEqual([]);
+    await createTopics(bus.kafka, [spec], { log });
+    expect(log.lines).toHaveLength(1);
+  });
+  it('may be done by two at once', async () => {
+    const specs = [{ topic: `bus-test-race-${Date.now()}`, partitions: 1, configs: {} }];
+    const both = await Promise.all([createTopics(bus.kafka, specs, { log: bus.log }), createTopics(bus.kafka, specs, { log: bus.log })]);
+    expect(both.every(({ grown }) => grown.length === 0)).toBe(true);
+  });
+});
