@@ -1,7 +1,11 @@
 import type { DeletionAnswer } from '../contracts/api/deletions.js';
+import type { ActAnswer } from '../contracts/names/index.js';
 import { listOf, printable, shownSpan, shownTime, tableOf } from './terminal.js';
 
 type HistoryEntry = DeletionAnswer['history'][number];
+
+/** What a workflow answered to a person's act. */
+export const answered = ({ requestId, message }: ActAnswer): string => (requestId === '' ? message : `${requestId}: ${message}`);
 
 /** What the deletion is of, in words. */
 export function subjectOf(deletion: DeletionAnswer): string {
@@ -25,12 +29,12 @@ export function statusInWords(deletion: DeletionAnswer): string {
 
 /** All that is known of a deletion, for a person. */
 export function deletionView(deletion: DeletionAnswer): string {
-  const { timeline, failure, counts, attempts, history } = deletion;
+  const { timeline, failure, parked, counts, attempts, history } = deletion;
   const summary = listOf([
     ['request', deletion.requestId],
     ['of', `${subjectOf(deletion)}${deletion.dryRun ? ' (dry run: counts, erases nothing)' : ''}`],
     ['status', statusInWords(deletion)],
-    ['failure', failure && `${failure.code}: ${failure.message}`],
+    ['failure', failure && parked ? `${failure.code}: ${failure.message}` : null],
     ['received', shownTime(timeline.received)],
     ['completed', timeline.completed && `${shownTime(timeline.completed)}${timeline.duration_ms === null ? '' : ` (after ${shownSpan(timeline.duration_ms)})`}`],
     ['due', deletion.final ? null : shownTime(deletion.dueAt)],

@@ -26,12 +26,21 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
  */
 export const printable = (text: string): string => text.replace(/(?!\n)[\p{Cc}\p{Cf}]/gu, ' ');
 
-const PLAIN = { style: { head: [], border: [] } };
+/** Columns that hold longer text are wrapped at this width. */
+const WRAP_AT = 60;
 
 /** A table with a header line. */
 export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({ head: [...head], ...PLAIN });
-  for (const row of rows) table.push(row.map(printable));
+  const cells = rows.map((row) => row.map(printable));
+  const longest = head.map((name, column) => Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)));
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true },
+    wordWrap: true,
+    wrapOnWordBoundary: true,
+    colWidths: longest.map((width) => (width > WRAP_AT ? WRAP_AT + 2 : null)),
+  });
+  table.push(...cells);
   return table.toString();
 }
 

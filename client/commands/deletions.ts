@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDuration } from '../../platform/duration.js';
 import type { DeletionAct } from '../acts.js';
 import { print, withJson, type Cli, type JsonOption } from '../cli.js';
-import { deletionView, historyLine, statusInWords, subjectOf } from '../deletion-view.rules.js';
+import { answered, deletionView, historyLine, statusInWords, subjectOf } from '../deletion-view.rules.js';
 import { ClientFault } from '../faults.js';
 import { printable, shownSpan } from '../terminal.js';
 import { hasSucceeded, watchDeletion, type WatchUntil } from '../watch.js';
@@ -59,7 +59,7 @@ export function addDeletionCommands(program: Command, cli: Cli): void {
     else command.option('--reason <text>', reason);
     command.action(async (requestId: string, { by, reason: why, json }: ActOptions) => {
       const answer = await cli.client().act(act, requestId, { by: by ?? cli.login(), reason: why });
-      print(cli, { json: json ?? false }, answer, () => printable(`${answer.message} (${answer.requestId}: ${answer.status})`));
+      print(cli, { json: json ?? false }, answer, () => printable(answered(answer)));
     });
   }
 }
@@ -100,6 +100,6 @@ async function watch(cli: Cli, requestId: string, { until, every, arrivesWithin,
     statusLine('');
   });
   const took = deletion.timeline.duration_ms;
-  if (!json) terminal.out(printable(`${statusInWords(deletion)}${took === null ? '' : `, after ${shownSpan(took)}`}${deletion.failure ? `: ${deletion.failure.message}` : ''}`));
+  if (!json) terminal.out(printable(`${statusInWords(deletion)}${took === null ? '' : `, after ${shownSpan(took)}`}${deletion.parked && deletion.failure ? `: ${deletion.failure.message}` : ''}`));
   if (!hasSucceeded(deletion)) throw new ClientFault('failed', json ? '' : `${requestId} was not completed.`);
 }

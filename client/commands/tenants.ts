@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { normaliseTime } from '../../contracts/topics/index.js';
 import type { TenantAnswer } from '../../contracts/api/tenants.js';
 import { print, withJson, type Cli, type JsonOption } from '../cli.js';
+import { answered } from '../deletion-view.rules.js';
 import { ClientFault } from '../faults.js';
 import { provisionedEvents } from '../service-events.rules.js';
 import { readServiceList } from '../services-file.rules.js';
@@ -23,7 +24,7 @@ export function addTenantCommands(program: Command, cli: Cli): void {
     .option('--by <name>', 'who does it (default: your login)')
     .action(async (tenantId: string, { by, reason, json }: JsonOption & { readonly by?: string; readonly reason: string }) => {
       const answer = await cli.client().eraseTenant(tenantId, { by: by ?? cli.login(), reason });
-      print(cli, { json: json ?? false }, answer, () => printable(`${answer.message} (${answer.requestId}: ${answer.status})`));
+      print(cli, { json: json ?? false }, answer, () => printable(answered(answer)));
     });
 
   const services = program.command('services').description('the inventory of services');
