@@ -31,9 +31,9 @@ export function createApiReader(apiUrl: string, fetchImpl: typeof fetch = fetch)
     throw faultOf(problem.data, apiUrl);
   };
   return {
-    deletion: (requestId) => read(deletionAnswer, `/api/v1/deletions/${segment(derivedId, 'requestId', requestId)}`),
-    job: (jobId) => read(jobAnswer, `/api/v1/jobs/${segment(derivedId, 'jobId', jobId)}`),
-    tenant: (tenantId) => read(tenantAnswer, `/api/v1/tenants/${segment(incomingId, 'tenantId', tenantId)}`),
+    deletion: async (requestId) => read(deletionAnswer, `/api/v1/deletions/${segment(derivedId, 'requestId', requestId)}`),
+    job: async (jobId) => read(jobAnswer, `/api/v1/jobs/${segment(derivedId, 'jobId', jobId)}`),
+    tenant: async (tenantId) => read(tenantAnswer, `/api/v1/tenants/${segment(incomingId, 'tenantId', tenantId)}`),
   };
 }
 
