@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { OutgoingRecord } from '../../bus/messages.js';
 import { serviceRequest, userRequest } from '../../client/request-messages.rules.js';
 import { tenantRequestId, TOPICS } from '../../contracts/names/index.js';
-import { parseServiceDeletionRequest, parseUserDeletionRequest } from '../../contracts/topics/index.js';
+import { parseServiceDeletionRequest, parseUserDeletionRequest, type MessageFaultCode } from '../../contracts/topics/index.js';
 import { serviceOwner, tenantOwner, userOwner } from './cast.js';
 
 /** A deletion that the demo asks for, or that follows from what it asks for. */
@@ -19,10 +19,11 @@ export interface DeletionCase {
 export interface MalformedCase {
   readonly kind: 'malformed';
   readonly title: string;
+  /** What it is shown as. */
   readonly owner: string;
   readonly record: OutgoingRecord;
   /** The class of fault that it has to be kept under. */
-  readonly faultCode: string;
+  readonly faultCode: MessageFaultCode;
 }
 
 export type DemoCase = DeletionCase | MalformedCase;
@@ -78,8 +79,8 @@ export function writeScript(now: Date): Script {
       deletion("the seed's user", userOwner(user.payload.userId), user.eventId),
       deletion("the seed's service", serviceOwner(service.payload.tenantId, service.payload.serviceInstanceId), `${service.traceId}_${service.payload.serviceInstanceId}`),
       deletion('sent three times', userOwner('user_777'), twice.requestId),
-      { kind: 'malformed', title: 'not JSON', owner: notJson.topic, record: notJson, faultCode: 'NOT_JSON' },
-      { kind: 'malformed', title: 'an id with ../ in it', owner: badId.topic, record: badId, faultCode: 'INVALID' },
+      { kind: 'malformed', title: 'not JSON', owner: 'a user request', record: notJson, faultCode: 'NOT_JSON' },
+      { kind: 'malformed', title: 'an id with ../ in it', owner: 'a service request', record: badId, faultCode: 'INVALID_FIELD' },
       deletion('a database in use', serviceOwner('acme', 'shop-db'), database.requestId),
       deletion('  the app that used it', serviceOwner('acme', 'shop-app'), app.requestId),
       deletion('a DAG that fails once', serviceOwner('acme', 'shop-mail'), mail.requestId, 2),
