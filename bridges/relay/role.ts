@@ -13,7 +13,8 @@ import { createSender, type SenderOptions } from './sender.js';
 import { kafkaTransport, signalTransport } from './transports.js';
 import { listenForRows } from './wake-up.js';
 
-const LEASE_MS = 15_000;
+/** As long as a dead member keeps its Kafka partitions. */
+const LEASE_MS = 10_000;
 const MOST_REFUSALS = 5;
 const REFUSAL_BACKOFF_MS = 500;
 const OUTAGE_BACKOFF = { firstMs: 200, maxMs: 5_000 };
@@ -22,6 +23,7 @@ const PURGE_EVERY_MS = 60_000;
 const PURGE_AT_ONCE = 1_000;
 /** A send that hangs in an outage is left behind after this; its rows are unsent still and go out again. */
 const STOP_WITHIN_MS = 5_000;
+const STOP_CONNECTING_WITHIN_MS = 500;
 
 /** Sends what the outbox holds to Kafka and Temporal, each without waiting for the other. */
 export const startRelay: StartRole = async (deps) => {
@@ -61,15 +63,18 @@ function connectInBackground({ config, log, stopping }: RoleDeps, onConnected: (
   const connecting = periodically(
     async () => {
       if (connected) return;
-      connected = await connectClient(config, { log, signal });
-      onConnected(connected);
+      const temporal = await connectClient(config, { log, signal });
+      if (signal.aborted) return temporal.close();
+      connected = temporal;
+      onConnected(temporal);
     },
     { name: 'connection of the relay to Temporal', everyMs: 3_600_000, log },
   );
   return {
     stopConnecting: async () => {
       giveUp.abort(new Error('the relay stops'));
-      await connecting.stop();
+      // A try that is under way cannot be broken off.
+      await within(connecting.stop(), STOP_CONNECTING_WITHIN_MS);
     },
     close: async () => connected?.close(),
   };

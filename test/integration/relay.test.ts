@@ -5,6 +5,7 @@ import { createSender, RelayOutage, type SenderOptions } from '../../bridges/rel
 import { kafkaTransport, signalTransport, type Transport } from '../../bridges/relay/transports.js';
 import { SIGNALS, taskQueueFor, TOPICS } from '../../contracts/names/index.js';
 import { createMetrics } from '../../platform/metrics.js';
+import type { Queryable } from '../../store/database.js';
 import { recheckTenant } from '../../store/inventory/service-events.js';
 import { writeMessages } from '../../store/ledger/flush.js';
 import type { OutboxMessage } from '../../store/ledger/rows.js';
@@ -187,7 +188,7 @@ describe('leases', () => {
 
   test('that cannot be renewed are not used any longer', async () => {
     let down = false;
-    const database = { ...house.database, transaction: (work: never) => (down ? Promise.reject(new Error('down')) : house.database.transaction(work)) } as typeof house.database;
+    const database = { ...house.database, transaction: <T>(work: (tx: Queryable) => Promise<T>): Promise<T> => (down ? Promise.reject(new Error('down')) : house.database.transaction(work)) } ;
     const leases = keepLaneLeases({ database, holder: 'cut off', ttlMs: 800, log: house.log, onGain: () => undefined });
     await until('it has all', async () => (await lanesOf(leases)) === 16);
     down = true;
@@ -203,7 +204,7 @@ describe('the relay', () => {
   test('sends rows when they are written, by two relays each once, and gives its lanes back', async () => {
     const metrics = createMetrics();
     const relays = await Promise.all([startRelay(house.deps({ metrics })), startRelay(house.deps({ metrics: createMetrics() }))]);
-    await until('both run', async () => relays.every((relay) => relay.ready()));
+    await until('both run', async () => (await relays[0].ready()) && (await relays[1].ready()));
     const requests = Array.from({ length: 150 }, () => freshId('req'));
     await until('lanes are held', async () => (await house.database.rows('SELECT FROM outbox_lanes WHERE held_until > now()')).length === 16);
     const wroteAt = Date.now();
@@ -224,7 +225,9 @@ describe('the relay', () => {
     const requestId = freshId('req');
     await write(kafkaRow(requestId));
     await until('it has arrived', () => seenOf(requestId).length === 1);
+    const stoppingAt = Date.now();
     await relay.stop();
+    expect(Date.now() - stoppingAt).toBeLessThan(3_000);
   });
 
   test('goes on when its connections to PostgreSQL are cut', async () => {

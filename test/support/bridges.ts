@@ -43,12 +43,13 @@ export interface BridgeHouse {
 
 export interface Watched {
   readonly seen: SeenMessage[];
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** Opens the house. @param env more variables, by which the configuration is made. */
 export async function openBridgeHouse(roles: readonly Role[], env: Readonly<Record<string, string>> = {}): Promise<BridgeHouse> {
-  const { databaseUrl, drop } = await createTestDatabase();
+  const testDatabase = await createTestDatabase();
+  const { databaseUrl } = testDatabase;
   const config = loadConfig({ ...inject('stack'), SUBJECT_PEPPER: 'v2:pepper-of-this-test-2,v1:pepper-of-this-test-1', AIRFLOW_API_URL: 'http://127.0.0.1:1', ...env, DATABASE_URL: databaseUrl, HEALTH_PORT: 'off' }, { roles });
   const database = openDatabase({ url: databaseUrl });
   await migrate(database);
@@ -79,7 +80,7 @@ export async function openBridgeHouse(roles: readonly Role[], env: Readonly<Reco
       await producer.close();
       await connection.close();
       await database.close();
-      await drop();
+      await testDatabase.drop();
     },
   };
 }
@@ -102,7 +103,7 @@ async function watchTopics(kafka: KafkaClient, topics: readonly string[]): Promi
   await consumer.connect();
   const ends = await withAdmin(kafka, (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  const joined = new Promise((resolve) => void consumer.on('consumer.group_join', resolve));
   await consumer.run({
     eachMessage: ({ topic, message }) => {
       const headers = Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]));
