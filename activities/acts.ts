@@ -11,7 +11,7 @@ import { wakeTenantIfEmpty } from './wake-tenant.js';
 export const reopen =
   (deps: ActivityDeps): Activities['reopen'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<NotedAnswer> => {
+    runStep(deps.database, 'reopen', call, async (deletion): Promise<NotedAnswer> => {
       const { row } = deletion;
       deletion.change({ status: 'PENDING', parkedAt: null });
       if (call.act && row.failureCode === 'PROVISIONED_ANEW') await acceptNewIncarnation(deletion);
@@ -33,19 +33,32 @@ async function acceptNewIncarnation(deletion: LockedDeletion): Promise<void> {
 export const hold =
   (deps: ActivityDeps): Activities['hold'] =>
   (call) =>
-    runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
-      if (deletion.row.status === 'PENDING') deletion.change({ status: 'ON_HOLD' });
+    runStep(deps.database, 'hold', call, async (deletion): Promise<NotedAnswer> => {
+      deletion.change({ held: true, ...(deletion.row.status === 'PENDING' && { status: 'ON_HOLD' }) });
       deletion.note({ what: 'held', cause: 'stopped before its next trigger', person: call.act.by, reason: call.act.reason });
       sendEvent(deletion, deps.topicPrefix, 'deletion.held');
-      return Promise.resolve({ outcome: 'noted' });
+      // What is on hold is not under way: the tenant's emptying waits for it no longer.
+      await wakeTenantIfEmpty(deletion);
+      return { outcome: 'noted' };
+    });
+
+/** A hold that was asked for while Airflow ran, or while parked, takes effect: told already, now shown. */
+export const showHold =
+  (deps: ActivityDeps): Activities['showHold'] =>
+  (call) =>
+    runStep(deps.database, 'showHold', call, async (deletion): Promise<NotedAnswer> => {
+      deletion.change({ status: 'ON_HOLD' });
+      deletion.note({ what: 'on hold', cause: 'a person had stopped it before its next trigger' });
+      await wakeTenantIfEmpty(deletion);
+      return { outcome: 'noted' };
     });
 
 /** A person lets a held deletion go on. */
 export const release =
   (deps: ActivityDeps): Activities['release'] =>
   (call) =>
-    runStep(deps.database, call, (deletion): Promise<NotedAnswer> => {
-      if (deletion.row.status === 'ON_HOLD') deletion.change({ status: 'PENDING' });
+    runStep(deps.database, 'release', call, (deletion): Promise<NotedAnswer> => {
+      deletion.change({ held: false, ...(deletion.row.status === 'ON_HOLD' && { status: 'PENDING' }) });
       deletion.note({ what: 'released', cause: 'a person let it go on', person: call.act.by, reason: call.act.reason });
       sendEvent(deletion, deps.topicPrefix, 'deletion.released');
       return Promise.resolve({ outcome: 'noted' });
@@ -58,7 +71,7 @@ export const release =
 export const cancel =
   (deps: ActivityDeps): Activities['cancel'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<CancelAnswer> => {
+    runStep(deps.database, 'cancel', call, async (deletion): Promise<CancelAnswer> => {
       const requestId = call.act.requestId ?? deletion.row.requestId;
       const joined = await deletion.joined();
       if (requestId !== deletion.row.requestId) {
@@ -69,9 +82,10 @@ export const cancel =
       }
       const [heir, ...others] = joined;
       if (!heir) {
-        await deletion.revokeAttempts('the deletion was cancelled');
         endAsCancelled(deps, deletion, call.act);
+        // The tenant's row before the attempts: whoever locks both does so in this order.
         await wakeTenantIfEmpty(deletion);
+        await deletion.revokeAttempts('the deletion was cancelled');
         deps.events.ended(deletion.row.kind, deletion.row.input.policy.lane, 'CANCELLED', deletion.row.durationMs ?? 0);
         return { outcome: 'cancelled' };
       }
@@ -83,8 +97,8 @@ export const cancel =
 
 /** The heir takes the deletion's place: its state, its claim, and whoever had joined. */
 function passOn(deletion: LockedDeletion, heir: LockedDeletion, others: readonly LockedDeletion[]): void {
-  const { status, failureCode, failureMessage, parkedAt, sentAt, claimedRun } = deletion.row;
-  heir.change({ status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, duplicateOf: null });
+  const { status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, held } = deletion.row;
+  heir.change({ status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, held, duplicateOf: null });
   heir.note({ what: 'carries on', cause: `${deletion.row.requestId}, which it had joined, was withdrawn` });
   for (const other of others) other.change({ duplicateOf: heir.row.requestId });
 }

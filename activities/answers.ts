@@ -1,22 +1,22 @@
 import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct } from '../contracts/names/index.js';
-import type { StepCall } from '../store/ledger/step.js';
+import type { NotOurs, StepCall } from '../store/ledger/step.js';
 
-/** Who asks, and which step of a deletion's workflow it is. */
-export type { StepCall };
-
-/** The row belongs to another run or has ended: the workflow must stop without effect. */
-export interface NotOurs {
-  readonly outcome: 'not-ours';
-  readonly why: string;
-}
+/** Who asks, and which step of a deletion's workflow it is; and the answer to whoever must not go on. */
+export type { NotOurs, StepCall };
 
 export interface Claimed {
   readonly outcome: 'claimed';
+  /** What the deletion goes on under: another request than asked for when that was withdrawn. */
+  readonly requestId: string;
   readonly status: DeletionStatus;
   readonly attempt: number;
   /** The last step that was committed: where the counting goes on. */
   readonly step: number;
   readonly graceLeftMs: number;
+  /** Since the current attempt was sent; 0 before the first. */
+  readonly sentMsAgo: number;
+  readonly held: boolean;
+  readonly joined: readonly string[];
   /** Until the due date, by the database's clock; negative when it is past. */
   readonly dueInMs: number;
   /** An attempt whose SUCCESS the ledger has, but which no run has acted on. */
@@ -24,7 +24,12 @@ export interface Claimed {
   /** Why it is parked, when it is. */
   readonly failureCode: FailureCode | null;
 }
-export type ClaimAnswer = Claimed | NotOurs;
+/** This very chain of runs has ended it. */
+export interface HasEnded {
+  readonly outcome: 'ended';
+  readonly status: 'COMPLETED' | 'CANCELLED';
+}
+export type ClaimAnswer = Claimed | HasEnded | NotOurs;
 
 export interface TriggerCall extends StepCall {
   /** Why this attempt is made, in words. */
@@ -45,7 +50,14 @@ export type TriggerAnswer =
 export interface CompleteCall extends StepCall {
   readonly attempt: number;
 }
-export type CompleteAnswer = { readonly outcome: 'completed'; readonly durationMs: number } | NotOurs;
+export type CompleteAnswer =
+  | {
+      readonly outcome: 'completed';
+      readonly durationMs: number;
+      /** Requests that had joined, but asked for an incarnation of the service that is there still. */
+      readonly leftOver: readonly DeletionInput[];
+    }
+  | NotOurs;
 
 export interface FailedAttemptCall extends StepCall {
   readonly attempt: number;
@@ -65,7 +77,7 @@ export type ParkAnswer = { readonly outcome: 'parked'; readonly dueInMs: number 
 export interface RemindCall extends StepCall {
   readonly what: 'still-parked' | 'due-soon' | 'overdue';
 }
-export type RemindAnswer = { readonly outcome: 'reminded'; readonly dueInMs: number } | NotOurs;
+export type RemindAnswer = { readonly outcome: 'reminded' } | NotOurs;
 
 export interface JoinCall extends StepCall {
   readonly requestIds: readonly string[];
@@ -109,6 +121,7 @@ export interface Activities {
   join(call: JoinCall): Promise<JoinAnswer>;
   reopen(call: ReopenCall): Promise<NotedAnswer>;
   hold(call: ActCall): Promise<NotedAnswer>;
+  showHold(call: StepCall): Promise<NotedAnswer>;
   release(call: ActCall): Promise<NotedAnswer>;
   cancel(call: ActCall): Promise<CancelAnswer>;
   decideEmptying(tenantId: string): Promise<TenantAnswer>;

@@ -8,7 +8,7 @@ import { wakeTenantIfEmpty } from './wake-tenant.js';
 export const noteFailedAttempt =
   (deps: ActivityDeps): Activities['noteFailedAttempt'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<NotedAnswer> => {
+    runStep(deps.database, 'noteFailedAttempt', call, async (deletion): Promise<NotedAnswer> => {
       if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(call.attempt);
       deletion.change({ status: 'PENDING', failureCode: call.failureCode, failureMessage: failureMessage(call.failureCode) });
       deletion.note({
@@ -22,15 +22,16 @@ export const noteFailedAttempt =
 export const park =
   (deps: ActivityDeps): Activities['park'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<ParkAnswer> => {
+    runStep(deps.database, 'park', call, async (deletion): Promise<ParkAnswer> => {
       const message = failureMessage(call.failureCode, call.blockedBy);
-      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(deletion.row.attempt);
       deletion.change({ status: call.status, failureCode: call.failureCode, failureMessage: message, parkedAt: deletion.now });
       deletion.note({ what: 'parked', cause: message });
       const eventType = call.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
       sendEvent(deletion, deps.topicPrefix, eventType);
       sendNotification(deletion, eventType, message);
+      // The tenant's row before the attempts: whoever locks both does so in this order.
       await wakeTenantIfEmpty(deletion);
+      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(deletion.row.attempt);
       deps.events.parked(deletion.row.kind, deletion.row.input.policy.lane, call.failureCode);
       return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
     });
@@ -45,12 +46,12 @@ const REMINDERS = {
 export const remind =
   (deps: ActivityDeps): Activities['remind'] =>
   (call) =>
-    runStep(deps.database, call, (deletion): Promise<RemindAnswer> => {
-      const { row, now } = deletion;
+    runStep(deps.database, 'remind', call, (deletion): Promise<RemindAnswer> => {
+      const { row } = deletion;
       const eventType = row.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
       const message = REMINDERS[call.what](row.failureMessage ?? 'it is waiting');
       deletion.note({ what: 'told again', cause: message });
       sendNotification(deletion, eventType, message);
       if (call.what === 'overdue') deps.events.overdue(row.requestId);
-      return Promise.resolve({ outcome: 'reminded', dueInMs: row.dueAt.getTime() - now.getTime() });
+      return Promise.resolve({ outcome: 'reminded' });
     });

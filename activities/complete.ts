@@ -1,5 +1,6 @@
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
-import { lockTenant } from '../store/inventory/locked-tenant.js';
+import type { DeletionInput } from '../contracts/names/index.js';
+import { lockTenant, type Service } from '../store/inventory/locked-tenant.js';
 import { wakeWhoWaited } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
@@ -15,7 +16,7 @@ import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
 export const complete =
   (deps: ActivityDeps): Activities['complete'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<CompleteAnswer> => {
+    runStep(deps.database, 'complete', call, async (deletion): Promise<CompleteAnswer> => {
       const { row, now } = deletion;
       // Before the attempts: the inventory takes the same locks in this order.
       if (!row.dryRun) await settleInventory(deps, deletion, call.attempt);
@@ -36,19 +37,38 @@ export const complete =
       deletion.note({ what: 'completed', cause: `SUCCESS of attempt ${call.attempt}` });
       sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
       sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
-      await settleJoined(deletion);
+      const leftOver = await settleJoined(deletion);
       deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
-      return { outcome: 'completed', durationMs };
+      return { outcome: 'completed', durationMs, leftOver };
     });
 
-/** Whoever joined shares the outcome, with a notification of its own. */
-async function settleJoined(deletion: LockedDeletion): Promise<void> {
+/**
+ * Whoever joined shares the outcome, with a notification of its own. Not so a request for another incarnation of the
+ * service, which is there still: it becomes a deletion of its own.
+ */
+async function settleJoined(deletion: LockedDeletion): Promise<DeletionInput[]> {
+  const leftOver: DeletionInput[] = [];
+  const remaining = await remainingService(deletion);
   for (const joined of await deletion.joined()) {
+    if (remaining && isIncarnationAskedFor(joined.row, remaining)) {
+      joined.change({ status: 'PENDING', duplicateOf: null });
+      joined.note({ what: 'set free', cause: `${deletion.row.requestId}, which it had joined, erased an earlier incarnation` });
+      leftOver.push(joined.row.input);
+      continue;
+    }
     const durationMs = deletion.now.getTime() - joined.row.receivedAt.getTime();
     joined.change({ outcome: 'COMPLETED', completedAt: deletion.now, durationMs });
     joined.note({ what: 'outcome', cause: `${deletion.row.requestId}, which it joined, is COMPLETED` });
     sendNotification(joined, 'deletion.completed', `Deletion processed in ${durationMs}ms, together with request ${deletion.row.requestId}`);
   }
+  return leftOver;
+}
+
+/** The service, when it is there after the deletion: provisioned anew, and not what was erased. */
+async function remainingService({ row, tx }: LockedDeletion): Promise<Service | undefined> {
+  if (row.kind !== 'service' || row.dryRun || row.tenantId === null || row.serviceInstanceId === null) return undefined;
+  const service = await (await lockTenant(tx, row.tenantId)).service(row.serviceInstanceId);
+  return service?.status === 'ACTIVE' ? service : undefined;
 }
 
 function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<void> {

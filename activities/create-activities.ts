@@ -1,4 +1,4 @@
-import { cancel, hold, release, reopen } from './acts.js';
+import { cancel, hold, release, reopen, showHold } from './acts.js';
 import type { Activities } from './answers.js';
 import { noteFailedAttempt, park, remind } from './attempts.js';
 import { claim } from './claim.js';
@@ -31,6 +31,7 @@ export function createActivities(deps: ActivityDeps, onError: (activity: string,
     join: guarded('join', join(deps)),
     reopen: guarded('reopen', reopen(deps)),
     hold: guarded('hold', hold(deps)),
+    showHold: guarded('showHold', showHold(deps)),
     release: guarded('release', release(deps)),
     cancel: guarded('cancel', cancel(deps)),
     decideEmptying: guarded('decideEmptying', decideEmptying(deps)),

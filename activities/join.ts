@@ -5,21 +5,26 @@ import type { ActivityDeps } from './deps.js';
 
 /**
  * Makes requests for the same subject DUPLICATE of the live one. A request that is owned already, has ended or has joined
- * is left as it is, so that a repeated signal changes nothing.
+ * is left as it is, so that a repeated signal changes nothing; the answer names all that are part of this deletion now.
  */
 export const join =
   (deps: ActivityDeps): Activities['join'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<JoinAnswer> => {
+    runStep(deps.database, 'join', call, async (deletion): Promise<JoinAnswer> => {
       const joined: string[] = [];
+      const newcomers: string[] = [];
       for (const requestId of [...call.requestIds].sort()) {
         const other = await deletion.lock(requestId);
-        if (!other || other.row.status !== 'PENDING' || other.row.claimedRun !== null) continue;
+        // Another subject's request is never taken for this one's.
+        if (other?.row.workflowId !== deletion.row.workflowId) continue;
+        if (other.row.duplicateOf === deletion.row.requestId) joined.push(requestId);
+        if (other.row.status !== 'PENDING' || other.row.claimedRun !== null) continue;
         other.change({ status: 'DUPLICATE', duplicateOf: deletion.row.requestId });
         other.note({ what: 'joined', cause: `${deletion.row.requestId} is deleting the same subject` });
         sendEvent(other, deps.topicPrefix, 'deletion.joined');
         joined.push(requestId);
+        newcomers.push(requestId);
       }
-      if (joined.length > 0) deletion.note({ what: 'joined by', cause: joined.join(', ').slice(0, 2000) });
+      if (newcomers.length > 0) deletion.note({ what: 'joined by', cause: newcomers.join(', ').slice(0, 2000) });
       return { outcome: 'joined', joined };
     });

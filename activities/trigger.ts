@@ -20,7 +20,7 @@ type Permission = { readonly generation: number } | { readonly refusal: TriggerA
 export const trigger =
   (deps: ActivityDeps): Activities['trigger'] =>
   (call) =>
-    runStep(deps.database, call, async (deletion): Promise<TriggerAnswer> => {
+    runStep(deps.database, 'trigger', call, async (deletion): Promise<TriggerAnswer> => {
       const permission = await permissionFor(deps, deletion);
       if ('refusal' in permission) return permission.refusal;
 
@@ -84,10 +84,12 @@ async function permissionForTenant(deps: ActivityDeps, deletion: LockedDeletion)
   if (stillEmpty) return { generation: 0 };
 
   await deletion.revokeAttempts('the tenant has services again');
-  deletion.change({ status: 'CANCELLED', completedAt: deletion.now });
+  const durationMs = deletion.now.getTime() - deletion.row.receivedAt.getTime();
+  deletion.change({ status: 'CANCELLED', completedAt: deletion.now, durationMs, parkedAt: null });
   deletion.note({ what: 'cancelled', cause: 'the tenant has services again' });
   sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
   sendNotification(deletion, 'deletion.cancelled', 'The clean-up of the tenant was cancelled: it has services again');
+  deps.events.ended('tenant', deletion.row.input.policy.lane, 'CANCELLED', durationMs);
   return { refusal: { outcome: 'refilled' } };
 }
 

@@ -52,7 +52,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    types: { getTypeParser },
+    types,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => options.onError?.(error));
@@ -113,8 +113,8 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 const INT8 = 20;
-const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
-  oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;
+const types = new pg.TypeOverrides();
+types.setTypeParser(INT8, Number);
 
 function asContentRefused(error: unknown): unknown {
   if (error instanceof pg.DatabaseError && error.code && /^2[23]/.test(error.code)) {

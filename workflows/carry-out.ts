@@ -1,11 +1,24 @@
-import { isParked, type FailureCode } from '../contracts/names/index.js';
+import type { FailureCode } from '../contracts/names/index.js';
+import { claim } from './claim.js';
 import { afterFailedAttempt, SECOND_LOOK_MS, waitBeforeLookingAgainMs } from './deletion.rules.js';
-import { end, isOurs, nextStep, waitUntil, type Deletion } from './deletion.js';
+import { end, hasSucceeded, isOurs, LedgerAhead, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
-import { park, stayParked, wasUnparked } from './parking.js';
+import { park, reopen, wasUnparked } from './parking.js';
+import { absorb, waitUntil } from './waiting.js';
 
 /** Carries a deletion from its claim to its end: by success, by a person's cancel, or because it is another run's. */
 export async function carryOut(deletion: Deletion): Promise<void> {
+  while (!deletion.outcome) {
+    try {
+      await carryOn(deletion);
+    } catch (error) {
+      // A workflow task that Temporal has forgotten went further than this one: claim again, and go on from there.
+      if (!(error instanceof LedgerAhead)) throw error;
+    }
+  }
+}
+
+async function carryOn(deletion: Deletion): Promise<void> {
   const graceLeftMs = await claim(deletion);
   await waitOutGrace(deletion, graceLeftMs);
   while (!deletion.outcome) {
@@ -14,22 +27,6 @@ export async function carryOut(deletion: Deletion): Promise<void> {
     await awaitResult(deletion);
     await settleAttempt(deletion);
   }
-}
-
-async function claim(deletion: Deletion): Promise<number> {
-  const answer = await call('claim', { ...nextStep(deletion), step: 0 });
-  if (!isOurs(deletion, answer)) return 0;
-  // A run that continues another one takes up where the ledger says that it stopped.
-  deletion.step = answer.step;
-  deletion.attempt = answer.attempt;
-  deletion.held = deletion.holdShown = answer.status === 'ON_HOLD';
-  if (answer.succeededAttempt !== null) deletion.succeededAttempt = answer.succeededAttempt;
-  if (answer.status === 'SENT_TO_AIRFLOW') deletion.phase = 'sent';
-  if (isParked(answer.status)) {
-    deletion.parkedFor = answer.failureCode ?? 'DAG_FAILED';
-    await stayParked(deletion, answer.dueInMs);
-  }
-  return answer.attempt === 0 ? answer.graceLeftMs : 0;
 }
 
 async function waitOutGrace(deletion: Deletion, graceLeftMs: number): Promise<void> {
@@ -41,7 +38,7 @@ async function waitOutGrace(deletion: Deletion, graceLeftMs: number): Promise<vo
 async function waitWhileHeld(deletion: Deletion): Promise<void> {
   if (deletion.outcome || !deletion.held || deletion.phase === 'sent') return;
   deletion.phase = 'held';
-  if (!deletion.holdShown && !isOurs(deletion, await call('hold', { ...nextStep(deletion), act: {} }))) return;
+  if (!deletion.holdShown && !isOurs(deletion, await call('showHold', nextStep(deletion)))) return;
   deletion.holdShown = true;
   await waitUntil(deletion, () => !deletion.held || hasSucceeded(deletion));
 }
@@ -49,9 +46,7 @@ async function waitWhileHeld(deletion: Deletion): Promise<void> {
 /** Emits a trigger, and before it waits for what has to go first, for as long as it takes. */
 async function sendToAirflow(deletion: Deletion): Promise<void> {
   if (deletion.phase !== 'sent' && deletion.phase !== 'parked') deletion.phase = 'pending';
-  const mayTrigger = () => !deletion.outcome && !deletion.held && !hasSucceeded(deletion) && deletion.phase !== 'sent';
-
-  for (let looks = 0; mayTrigger(); looks++) {
+  for (let looks = 0; await mayTrigger(deletion); looks++) {
     deletion.inbox.rechecks = 0;
     const answer = await call('trigger', { ...nextStep(deletion), cause: deletion.cause });
     if (!isOurs(deletion, answer)) return;
@@ -59,11 +54,12 @@ async function sendToAirflow(deletion: Deletion): Promise<void> {
       case 'sent':
         wasUnparked(deletion);
         deletion.attempt = answer.attempt;
+        deletion.sentAtMs = Date.now();
         deletion.phase = 'sent';
         delete deletion.failure;
         return;
       case 'refilled':
-        return end(deletion, 'CANCELLED');
+        { end(deletion, 'CANCELLED'); return; }
       case 'provisioned-anew':
         await park(deletion, 'FAILED', 'PROVISIONED_ANEW');
         break;
@@ -81,14 +77,25 @@ async function sendToAirflow(deletion: Deletion): Promise<void> {
   }
 }
 
+/** Whether a trigger may go out now, after what has come in meanwhile: nobody's cancel or hold is overtaken. */
+async function mayTrigger(deletion: Deletion): Promise<boolean> {
+  if (deletion.phase === 'sent') return false;
+  await absorb(deletion);
+  if (deletion.moved && !deletion.outcome && !deletion.held) await reopen(deletion, deletion.moved);
+  return !deletion.outcome && !deletion.held && !hasSucceeded(deletion);
+}
+
 async function lookAgain(deletion: Deletion, ms: number, summary: string): Promise<void> {
-  await waitUntil(deletion, () => deletion.inbox.rechecks > 0 || deletion.held || hasSucceeded(deletion), { ms, summary });
+  const over = () => deletion.inbox.rechecks > 0 || deletion.moved !== undefined || deletion.held || hasSucceeded(deletion);
+  deletion.looksAgain = true;
+  await waitUntil(deletion, over, { ms, summary });
+  deletion.looksAgain = false;
 }
 
 async function awaitResult(deletion: Deletion): Promise<void> {
   if (deletion.outcome || deletion.phase !== 'sent') return;
   await waitUntil(deletion, () => hasSucceeded(deletion) || deletion.failure !== undefined, {
-    ms: deletion.input.policy.resultTimeoutMs,
+    ms: deletion.sentAtMs + deletion.input.policy.resultTimeoutMs - Date.now(),
     summary: `result of attempt ${deletion.attempt}`,
   });
 }
@@ -107,20 +114,16 @@ async function settleAttempt(deletion: Deletion): Promise<void> {
 
 async function complete(deletion: Deletion, attempt: number): Promise<void> {
   const answer = await call('complete', { ...nextStep(deletion), attempt });
-  if (isOurs(deletion, answer)) end(deletion, 'COMPLETED');
+  if (!isOurs(deletion, answer)) return;
+  deletion.inbox.joins.push(...answer.leftOver);
+  end(deletion, 'COMPLETED');
 }
 
 async function backOff(deletion: Deletion, failureCode: FailureCode, retryInMs: number): Promise<void> {
-  deletion.phase = 'backoff';
   const answer = await call('noteFailedAttempt', { ...nextStep(deletion), attempt: deletion.attempt, failureCode, retryInMs });
   if (!isOurs(deletion, answer)) return;
+  deletion.phase = 'backoff';
   deletion.retriesUsed++;
   deletion.cause = `automatic retry ${deletion.retriesUsed} after ${failureCode}`;
   await waitUntil(deletion, () => deletion.moved !== undefined || hasSucceeded(deletion), { ms: retryInMs, summary: `back-off after ${failureCode}` });
-  if (deletion.moved && !deletion.outcome) {
-    deletion.cause = deletion.moved.cause;
-    delete deletion.moved;
-  }
 }
-
-const hasSucceeded = (deletion: Deletion): boolean => deletion.succeededAttempt !== undefined;

@@ -1,8 +1,8 @@
-import { condition, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import type { DeletionInput, FailureCode } from '../contracts/names/index.js';
-import { refusalOf, type Phase } from './deletion.rules.js';
+import type { Phase } from './deletion.rules.js';
 import type { Inbox, PendingAct } from './inbox.js';
-import { call } from './ledger-activities.js';
+import type { NotOurs } from '../activities/answers.js';
 
 /** What one deletion's workflow knows. The ledger arbitrates; this only says what to wait for next. */
 export interface Deletion {
@@ -30,15 +30,34 @@ export interface Deletion {
   moved?: { readonly cause: string; readonly act?: PendingAct['act'] };
   graceWaived: boolean;
   readonly joined: string[];
-  /** Until the due date, as last heard from the ledger. */
-  dueInMs: number;
+  /** The due date, and when the current attempt was sent, by the workflow's clock. */
+  dueAtMs: number;
+  sentAtMs: number;
+  /** It looks again at what it waits for; a run that continues this one must look as well. */
+  looksAgain: boolean;
   /** Goes on as a new run when the history has grown long; set by the workflow that runs the deletion. */
   startOverWhenLong: () => Promise<void>;
   outcome?: 'COMPLETED' | 'CANCELLED' | 'not-ours';
 }
 
+/** What a run that continues another one cannot learn from the ledger. */
+export interface Carried {
+  readonly retriesUsed: number;
+  readonly cause: string;
+  readonly rechecks: number;
+}
+
+const AT_THE_START: Carried = { retriesUsed: 0, cause: 'the request', rechecks: 0 };
+
+/** What is carried on to the run that continues this one. */
+export const carriedBy = ({ retriesUsed, cause, inbox, looksAgain }: Deletion): Carried => ({
+  retriesUsed,
+  cause,
+  rechecks: inbox.rechecks + (looksAgain ? 1 : 0),
+});
+
 /** A deletion before its claim; acts and queries that come in are about it from now on. */
-export function newDeletion(input: DeletionInput, inbox: Inbox): Deletion {
+export function newDeletion(input: DeletionInput, inbox: Inbox, carried: Carried = AT_THE_START): Deletion {
   const deletion: Deletion = {
     input,
     inbox,
@@ -47,15 +66,18 @@ export function newDeletion(input: DeletionInput, inbox: Inbox): Deletion {
     phase: 'pending',
     attempt: 0,
     step: 0,
-    retriesUsed: 0,
+    retriesUsed: carried.retriesUsed,
     held: false,
     holdShown: false,
-    cause: 'the request',
+    cause: carried.cause,
     graceWaived: false,
     joined: [],
-    dueInMs: Infinity,
+    dueAtMs: Infinity,
+    sentAtMs: 0,
+    looksAgain: false,
     startOverWhenLong: () => Promise.resolve(),
   };
+  inbox.rechecks += carried.rechecks;
   inbox.view = () => deletion;
   return deletion;
 }
@@ -66,8 +88,16 @@ export function nextStep(deletion: Deletion): { requestId: string; runId: string
   return { requestId: deletion.requestId, runId: workflowInfo().firstExecutionRunId, step: deletion.step };
 }
 
-/** Ends the deletion when the ledger says that it is another's. @returns whether the answer is ours to go on with */
-export function isOurs<Answer extends { outcome: string }>(deletion: Deletion, answer: Answer): answer is Exclude<Answer, { outcome: 'not-ours' }> {
+/** The ledger was carried further than this run of the code knows, by a workflow task that Temporal has forgotten. */
+export class LedgerAhead extends Error {}
+
+/**
+ * Ends the deletion when the ledger says that it is another's.
+ * @returns whether the answer is ours to go on with
+ * @throws LedgerAhead
+ */
+export function isOurs<Answer extends { outcome: string }>(deletion: Deletion, answer: Answer): answer is Exclude<Answer, NotOurs> {
+  if (answer.outcome === 'ledger-ahead') throw new LedgerAhead();
   if (answer.outcome !== 'not-ours') return true;
   end(deletion, 'not-ours');
   return false;
@@ -78,92 +108,4 @@ export function end(deletion: Deletion, outcome: NonNullable<Deletion['outcome']
   deletion.phase = 'ended';
 }
 
-/**
- * Waits until `over` holds, the deletion has ended, or the time is up, and does meanwhile what comes in: joins, acts of
- * persons, results.
- * @returns 'time' when the time was up first
- */
-export async function waitUntil(deletion: Deletion, over: () => boolean, timer?: { ms: number; summary: string }): Promise<'over' | 'time'> {
-  const deadline = timer && Date.now() + timer.ms;
-  const somethingCame = () => deletion.inbox.joins.length + deletion.inbox.acts.length + deletion.inbox.results.length > 0;
-  for (;;) {
-    await absorb(deletion);
-    if (deletion.outcome || over()) return 'over';
-    const wake = () => somethingCame() || over();
-    if (deadline === undefined) {
-      await condition(wake);
-      continue;
-    }
-    const leftMs = deadline - Date.now();
-    if (leftMs <= 0 || !(await condition(wake, leftMs, { summary: timer?.summary ?? '' }))) return 'time';
-  }
-}
-
-async function absorb(deletion: Deletion): Promise<void> {
-  const { inbox } = deletion;
-  while (!deletion.outcome && inbox.joins.length > 0) await join(deletion, inbox.joins.splice(0));
-  for (let act = inbox.acts.shift(); act && !deletion.outcome; act = inbox.acts.shift()) await perform(deletion, act);
-  for (const result of inbox.results.splice(0)) {
-    if (!deletion.ownRequests.has(result.requestId)) continue;
-    if (result.status === 'SUCCESS') deletion.succeededAttempt ??= result.attempt;
-    else if (result.attempt === deletion.attempt && deletion.phase === 'sent') {
-      deletion.failure = { attempt: result.attempt, code: result.failureCode ?? 'DAG_FAILED' };
-    }
-  }
-}
-
-/** The strongest terms win: a hard request ends a grace period, and any request moves a parked deletion. */
-async function join(deletion: Deletion, inputs: readonly DeletionInput[]): Promise<void> {
-  const others = inputs.filter(({ requestId }) => !deletion.ownRequests.has(requestId));
-  if (others.length === 0) return;
-  const answer = await call('join', { ...nextStep(deletion), requestIds: others.map(({ requestId }) => requestId) });
-  if (!isOurs(deletion, answer)) {
-    deletion.inbox.joins.push(...others);
-    return;
-  }
-  deletion.joined.push(...answer.joined);
-  const joined = others.filter(({ requestId }) => answer.joined.includes(requestId));
-  if (joined.some(({ graceMs }) => graceMs === 0)) deletion.graceWaived = true;
-  const [first] = joined;
-  if (first && deletion.phase === 'parked') deletion.moved ??= { cause: `request ${first.requestId} joined` };
-}
-
-const OVER = { refused: 'the deletion has ended' };
-
-async function perform(deletion: Deletion, pending: PendingAct): Promise<void> {
-  const { name, act, settle } = pending;
-  const refusal = refusalOf(name, deletion);
-  if (refusal !== undefined) return settle({ refused: refusal });
-  switch (name) {
-    case 'retry':
-      deletion.moved = { cause: act.by === undefined ? 'a person asked for a retry' : `${act.by} asked for a retry`, act };
-      return settle({ done: 'another attempt is made now' });
-    case 'hold':
-      deletion.held = true;
-      deletion.holdShown = deletion.phase !== 'sent' && deletion.phase !== 'parked';
-      return settle(isOurs(deletion, await call('hold', { ...nextStep(deletion), act })) ? { done: 'on hold before the next trigger' } : OVER);
-    case 'release':
-      deletion.held = false;
-      deletion.holdShown = false;
-      return settle(isOurs(deletion, await call('release', { ...nextStep(deletion), act })) ? { done: 'released' } : OVER);
-    case 'cancel':
-      return cancel(deletion, pending);
-  }
-}
-
-async function cancel(deletion: Deletion, { act, settle }: PendingAct): Promise<void> {
-  const answer = await call('cancel', { ...nextStep(deletion), act });
-  if (!isOurs(deletion, answer)) return settle(OVER);
-  switch (answer.outcome) {
-    case 'cancelled':
-      end(deletion, 'CANCELLED');
-      return settle({ done: 'cancelled' });
-    case 'withdrawn':
-      deletion.requestId = answer.requestId;
-      deletion.ownRequests.add(answer.requestId);
-      deletion.joined.splice(0, Infinity, ...deletion.joined.filter((id) => id !== answer.withdrawn && id !== answer.requestId));
-      return settle({ done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` });
-    case 'unknown-request':
-      return settle({ refused: `request ${answer.requestId} is not part of this deletion` });
-  }
-}
+export const hasSucceeded = (deletion: Deletion): boolean => deletion.succeededAttempt !== undefined;

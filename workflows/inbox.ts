@@ -1,8 +1,9 @@
-import { ApplicationFailure, condition, defineQuery, defineSignal, defineUpdate, log, setDefaultSignalHandler, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, defineQuery, defineSignal, defineUpdate, log, setDefaultSignalHandler, setHandler, workflowInfo } from '@temporalio/workflow';
 import {
   QUERIES,
   SIGNALS,
   UPDATES,
+  workflowIdFor,
   type ActAnswer,
   type AirflowResultSignal,
   type DeletionInput,
@@ -38,6 +39,9 @@ export const emptyInbox = (joins: readonly DeletionInput[] = []): Inbox => ({
   view: () => undefined,
 });
 
+/** Whether nothing waits to be looked at; rechecks are looked at in their own time. */
+export const isEmpty = ({ results, joins, acts }: Inbox): boolean => results.length + joins.length + acts.length === 0;
+
 const NO_DELETION = 'no deletion is under way in this workflow';
 
 /** Registers every signal, update and query of a deletion. Call it when the state that they read is ready. */
@@ -55,12 +59,14 @@ export function openInbox(inbox: Inbox): void {
     defineSignal<[unknown]>(SIGNALS.join),
     (input) => {
       const join = joinOf(input);
-      if (join) inbox.joins.push(join.input);
-      else log.warn('a join signal of no known form was ignored');
+      if (join && isOfThisWorkflow(join.input)) inbox.joins.push(join.input);
+      else log.warn('a join signal of no known form, or for another subject, was ignored');
     },
     { description: 'Sent by the ingress: another request for the same subject, which shares the outcome.' },
   );
-  setHandler(defineSignal(SIGNALS.recheck), () => void inbox.rechecks++, {
+  setHandler(defineSignal(SIGNALS.recheck), () => {
+    inbox.rechecks++;
+  }, {
     description: 'Looks again at what is waited for: dependants, or the services of the tenant. Needs no input.',
   });
   openAct(inbox, 'retry', 'Tries a parked deletion again, now.');
@@ -72,6 +78,9 @@ export function openInbox(inbox: Inbox): void {
   });
   setDefaultSignalHandler((name) => log.warn('a signal of an unknown name was ignored', { name }));
 }
+
+/** A deletion of one subject is never shared by another's request, whoever signals it. */
+const isOfThisWorkflow = ({ subject, dryRun }: DeletionInput): boolean => !dryRun && workflowIdFor(subject) === workflowInfo().workflowId;
 
 function openAct(inbox: Inbox, name: ActName, description: string): void {
   setHandler(
@@ -97,8 +106,8 @@ function openAct(inbox: Inbox, name: ActName, description: string): void {
 async function ask(inbox: Inbox, name: ActName, act: PersonAct): Promise<ActAnswer> {
   let answer: Parameters<PendingAct['settle']>[0] | undefined;
   inbox.acts.push({ name, act, settle: (given) => (answer = given) });
-  await condition(() => answer !== undefined);
-  const given = answer as Parameters<PendingAct['settle']>[0] | undefined;
+  await CancellationScope.nonCancellable(() => condition(() => answer !== undefined));
+  const given = answer;
   if (!given || 'refused' in given) throw ApplicationFailure.nonRetryable(given?.refused ?? NO_DELETION, 'Refused');
   const view = inbox.view();
   return { requestId: view?.requestId ?? '', status: view?.phase ?? 'ended', message: given.done };
@@ -114,6 +123,17 @@ function statusOf(inbox: Inbox): WorkflowStatus {
     onHold: view?.held ?? false,
     joined: view?.joined ?? [],
   };
+}
+
+/**
+ * Does work that no cancellation of the workflow itself can break off: one that is asked of Temporal (in its Web UI, for
+ * instance) counts as a person's `cancel`, so that the ledger hears of it and a deletion with Airflow goes on.
+ */
+export async function cancelFromOutside<T>(inbox: Inbox, work: () => Promise<T>): Promise<T> {
+  CancellationScope.current().cancelRequested.catch(() => {
+    inbox.acts.push({ name: 'cancel', act: { reason: 'the workflow was cancelled at Temporal' }, settle: () => undefined });
+  });
+  return CancellationScope.nonCancellable(work);
 }
 
 /** Answers what nobody will look at any more, so that no update is left without one. */

@@ -1,9 +1,10 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { FailureCode, ParkedStatus } from '../contracts/names/index.js';
-import { isOurs, nextStep, waitUntil, type Deletion } from './deletion.js';
+import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
 import { call } from './ledger-activities.js';
+import { waitUntil } from './waiting.js';
 
 const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', SearchAttributeType.KEYWORD);
 
@@ -16,22 +17,19 @@ export async function park(deletion: Deletion, status: ParkedStatus, failureCode
   deletion.parkedFor = failureCode;
   upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
   setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
-  await stayParked(deletion, answer.dueInMs);
+  deletion.dueAtMs = Date.now() + answer.dueInMs;
+  await stayParked(deletion);
 }
 
 /** No timer gives a deletion up: it is told of again and again, until a success, a retry, a join, a cancel, or a way made free. */
-export async function stayParked(deletion: Deletion, dueInMs?: number): Promise<void> {
+export async function stayParked(deletion: Deletion): Promise<void> {
   deletion.phase = 'parked';
   deletion.retriesUsed = 0;
-  if (dueInMs !== undefined) deletion.dueInMs = dueInMs;
   for (;;) {
-    const reminder = nextReminder(deletion.input.policy.parkingWindowMs, deletion.dueInMs);
+    const reminder = nextReminder(deletion.input.policy.parkingWindowMs, deletion.dueAtMs - Date.now());
     const woken = await waitUntil(deletion, () => isMoved(deletion), { ms: reminder.inMs, summary: `parked (${deletion.parkedFor ?? ''}): tell again` });
     if (woken === 'over') break;
-    const answer = await call('remind', { ...nextStep(deletion), what: reminder.what });
-    if (!isOurs(deletion, answer)) return;
-    deletion.dueInMs = answer.dueInMs;
-    await deletion.startOverWhenLong();
+    if (!isOurs(deletion, await call('remind', { ...nextStep(deletion), what: reminder.what }))) return;
   }
   if (deletion.outcome || deletion.succeededAttempt !== undefined) return;
   if (deletion.moved) await reopen(deletion, deletion.moved);
@@ -43,10 +41,10 @@ const isMoved = (deletion: Deletion): boolean =>
 
 const waitsForOthers = (deletion: Deletion): boolean => deletion.parkedFor === 'DEPENDENCY_BLOCKED' || deletion.input.subject.kind === 'tenant';
 
-async function reopen(deletion: Deletion, { cause, act }: NonNullable<Deletion['moved']>): Promise<void> {
+/** Enters into the ledger who or what moved the deletion, so that another attempt is made. */
+export async function reopen(deletion: Deletion, { cause, act }: NonNullable<Deletion['moved']>): Promise<void> {
+  if (!isOurs(deletion, await call('reopen', { ...nextStep(deletion), cause, ...(act && { act }) }))) return;
   delete deletion.moved;
-  const answer = await call('reopen', { ...nextStep(deletion), cause, ...(act && { act }) });
-  if (!isOurs(deletion, answer)) return;
   deletion.cause = cause;
   wasUnparked(deletion);
   deletion.phase = 'pending';

@@ -2,8 +2,8 @@ import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/commo
 import { allHandlersFinished, condition, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
 import { taskQueueFor, type DeletionInput } from '../contracts/names/index.js';
 import { carryOut } from './carry-out.js';
-import { newDeletion } from './deletion.js';
-import { emptyInbox, openInbox, refusePendingActs, type Inbox } from './inbox.js';
+import { carriedBy, newDeletion, type Carried, type Deletion } from './deletion.js';
+import { cancelFromOutside, emptyInbox, isEmpty, openInbox, refusePendingActs, type Inbox } from './inbox.js';
 
 /** How a deletion's workflow ended. The ledger has the whole story. */
 export interface DeletionResult {
@@ -14,31 +14,33 @@ export interface DeletionResult {
 }
 
 /** Runs the deletion of a subject, and then, as a new run, the deletion of whoever asked too late to share it. */
-export async function runDeletion(input: DeletionInput, waiting: readonly DeletionInput[] = []): Promise<DeletionResult> {
+export async function runDeletion(input: DeletionInput, waiting: readonly DeletionInput[] = [], carried?: Carried): Promise<DeletionResult> {
   const inbox = emptyInbox(waiting);
-  const deletion = newDeletion(input, inbox);
-  deletion.startOverWhenLong = async () => {
-    if (!workflowInfo().continueAsNewSuggested) return;
-    await quiet(inbox);
-    if (inbox.acts.length + inbox.results.length === 0) await goOnWith({ ...input, requestId: deletion.requestId }, inbox.joins);
-  };
+  const deletion = newDeletion(input, inbox, carried);
+  deletion.startOverWhenLong = () =>
+    startOver(deletion, () => goOnWith({ ...input, requestId: deletion.requestId }, inbox.joins, carriedBy(deletion)));
   openInbox(inbox);
-  await carryOut(deletion);
-  await startForLateJoins(inbox, deletion.ownRequests);
+  await cancelFromOutside(inbox, async () => {
+    await carryOut(deletion);
+    await startForLateJoins(inbox, deletion.ownRequests);
+  });
   return { requestId: deletion.requestId, outcome: deletion.outcome ?? 'not-ours', attempts: deletion.attempt };
+}
+
+/** Goes on as a new run when the history has grown long and nothing waits that only this run knows of. */
+export async function startOver(deletion: Deletion, goOn: () => Promise<never>): Promise<void> {
+  // A back-off is short, and the ledger does not know how much of it is left.
+  if (!workflowInfo().continueAsNewSuggested || deletion.phase === 'backoff') return;
+  await condition(allHandlersFinished);
+  if (isEmpty(deletion.inbox)) await goOn();
 }
 
 /** A join that came after the last write is not lost: the workflow goes on as new for it. */
 async function startForLateJoins(inbox: Inbox, ownRequests: ReadonlySet<string>): Promise<void> {
-  await quiet(inbox, 'the deletion has ended');
+  refusePendingActs(inbox, 'the deletion has ended');
+  await condition(allHandlersFinished);
   const [next, ...others] = inbox.joins.filter(({ requestId }) => !ownRequests.has(requestId));
   if (next) await goOnWith(next, others);
-}
-
-/** Waits until no handler is at work, so that no signal or update is lost at the end of a run. */
-export async function quiet(inbox: Inbox, refusal?: string): Promise<void> {
-  if (refusal !== undefined) refusePendingActs(inbox, refusal);
-  await condition(allHandlersFinished);
 }
 
 const REQUEST_ID = defineSearchAttributeKey('RequestId', SearchAttributeType.KEYWORD);
@@ -46,7 +48,7 @@ const TRACE_ID = defineSearchAttributeKey('TraceId', SearchAttributeType.KEYWORD
 const GDPR_MODE = defineSearchAttributeKey('GdprMode', SearchAttributeType.BOOL);
 const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', SearchAttributeType.KEYWORD);
 
-function goOnWith(input: DeletionInput, waiting: readonly DeletionInput[]): Promise<never> {
+function goOnWith(input: DeletionInput, waiting: readonly DeletionInput[], carried?: Carried): Promise<never> {
   const continueAsNew = makeContinueAsNewFunc<typeof runDeletion>({
     taskQueue: taskQueueFor(input.policy.lane),
     typedSearchAttributes: workflowInfo()
@@ -54,9 +56,10 @@ function goOnWith(input: DeletionInput, waiting: readonly DeletionInput[]): Prom
         { key: REQUEST_ID, value: input.requestId },
         { key: TRACE_ID, value: input.traceId },
         { key: GDPR_MODE, value: input.gdprMode },
-        { key: DELETION_STATUS, value: 'PENDING' },
+        // The same deletion goes on as it is; another one begins.
+        ...(carried ? [] : [{ key: DELETION_STATUS, value: 'PENDING' }]),
       ])
       .getAll(),
   });
-  return continueAsNew(input, waiting);
+  return carried ? continueAsNew(input, waiting, carried) : continueAsNew(input, waiting);
 }

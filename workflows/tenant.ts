@@ -1,10 +1,11 @@
-import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, defineUpdate, setHandler } from '@temporalio/workflow';
 import { UPDATES, type ActAnswer, type DeletionInput } from '../contracts/names/index.js';
 import { carryOut } from './carry-out.js';
-import { newDeletion, type Deletion } from './deletion.js';
-import { emptyInbox, openInbox, refusePendingActs, type Inbox } from './inbox.js';
+import { carriedBy, newDeletion, type Carried, type Deletion } from './deletion.js';
+import { cancelFromOutside, emptyInbox, openInbox, refusePendingActs, type Inbox } from './inbox.js';
 import { personActOf } from './inputs.rules.js';
 import { call } from './ledger-activities.js';
+import { startOver } from './run-deletion.js';
 
 export interface TenantInput {
   readonly tenantId: string;
@@ -20,22 +21,35 @@ export interface TenantResult {
  * Finishes a tenant: woken when its last service has gone, it has the emptying decided and carries out the clean-up that
  * follows. Wake-ups that wait together are answered by one count; it ends when idle and loses no signal at its end.
  */
-export async function tenant({ tenantId }: TenantInput): Promise<TenantResult> {
+export async function tenant({ tenantId }: TenantInput, carried?: Carried): Promise<TenantResult> {
   const inbox = emptyInbox();
-  const cleanUps: { requestId: string; outcome: string }[] = [];
-  let current: Deletion | undefined;
+  const watched: Watched = { tenantId, inbox };
   openInbox(inbox);
-  onErase(tenantId, inbox, () => current);
+  onErase(watched);
+  return cancelFromOutside(inbox, () => watchOver(watched, carried));
+}
 
+interface Watched {
+  readonly tenantId: string;
+  readonly inbox: Inbox;
+  /** The clean-up that is under way. */
+  cleanUp?: Deletion;
+}
+
+async function watchOver(watched: Watched, carried: Carried | undefined): Promise<TenantResult> {
+  const { tenantId, inbox } = watched;
+  const cleanUps: { requestId: string; outcome: string }[] = [];
+  let carriedOver = carried;
   for (;;) {
     inbox.rechecks = 0;
     const decision = await call('decideEmptying', tenantId);
     if (decision.outcome === 'clean-up') {
-      current = cleanUp(decision.input, tenantId, inbox);
-      await carryOut(current);
-      cleanUps.push({ requestId: current.requestId, outcome: current.outcome ?? 'not-ours' });
-      if (current.outcome !== 'not-ours') inbox.rechecks++;
-      current = undefined;
+      const cleanUp = (watched.cleanUp = newCleanUp(decision.input, watched, carriedOver));
+      carriedOver = undefined;
+      await carryOut(cleanUp);
+      cleanUps.push({ requestId: cleanUp.requestId, outcome: cleanUp.outcome ?? 'not-ours' });
+      if (cleanUp.outcome !== 'not-ours') inbox.rechecks++;
+      delete watched.cleanUp;
       inbox.view = () => undefined;
     }
     refusePendingActs(inbox, 'no clean-up of this tenant is under way');
@@ -45,25 +59,21 @@ export async function tenant({ tenantId }: TenantInput): Promise<TenantResult> {
   }
 }
 
-function cleanUp(input: DeletionInput, tenantId: string, inbox: Inbox): Deletion {
-  const deletion = newDeletion(input, inbox);
-  deletion.startOverWhenLong = async () => {
-    if (!workflowInfo().continueAsNewSuggested) return;
-    await condition(allHandlersFinished);
-    if (inbox.acts.length + inbox.results.length === 0) await continueAsNew<typeof tenant>({ tenantId });
-  };
+function newCleanUp(input: DeletionInput, { tenantId, inbox }: Watched, carried: Carried | undefined): Deletion {
+  const deletion = newDeletion(input, inbox, carried);
+  deletion.startOverWhenLong = () => startOver(deletion, () => continueAsNew<typeof tenant>({ tenantId }, carriedBy(deletion)));
   return deletion;
 }
 
 /** `tenant erase`: has an empty tenant erased when not all of its deletions were in gdprMode, or ends the grace of its clean-up. */
-function onErase(tenantId: string, inbox: Inbox, current: () => Deletion | undefined): void {
+function onErase(watched: Watched): void {
+  const { tenantId, inbox } = watched;
   setHandler(
     defineUpdate<ActAnswer, [unknown]>(UPDATES.erase),
     async (input) => {
       const answer = await call('requestErasure', { tenantId, act: personActOf(input) });
       if (answer.outcome === 'refused') throw ApplicationFailure.nonRetryable(answer.why, 'Refused');
-      const running = current();
-      if (running) running.graceWaived = true;
+      if (watched.cleanUp) watched.cleanUp.graceWaived = true;
       else inbox.rechecks++;
       return { requestId: answer.input.requestId, status: 'PENDING', message: `tenant ${tenantId} is being erased` };
     },

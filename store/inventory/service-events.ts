@@ -32,7 +32,10 @@ export async function applyServiceEvent(database: Database, consumerGroup: strin
     if (!mark) return 'seen-before';
     const tenant = await lockTenant(tx, event.tenantId);
     const known = await tenant.service(event.serviceInstanceId);
-    if (known && event.timestamp < known.eventAt) return 'out-of-date';
+    if (known && event.timestamp < known.eventAt) {
+      if (event.eventType === 'service.provisioned') await becomeKnown(tx, tenant, event);
+      return 'out-of-date';
+    }
     if (event.eventType === 'service.provisioned') await provision(tx, tenant, known, event);
     else await deprovision(tx, tenant, known, event);
     return 'applied';
@@ -61,8 +64,15 @@ async function provision(tx: Queryable, tenant: LockedTenant, known: Service | u
   }
 }
 
+/** The news that a service had been provisioned comes after the news that it has gone: its tenant is known by it, and may be empty. */
+async function becomeKnown(tx: Queryable, tenant: LockedTenant, event: ServiceEvent): Promise<void> {
+  if (tenant.row.status !== 'UNKNOWN') return;
+  await tenant.change({ status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0 });
+  await wakeTenantIfLastHasGone(tx, tenant, causeOf(event));
+}
+
 async function deprovision(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
-  if (!known) return;
+  if (!known) return rememberAsGone(tx, event);
   await tx.rows(
     `UPDATE services SET event_at = $3, updated_at = now(),
        status = CASE WHEN status = 'ACTIVE' THEN 'DEPROVISIONED' ELSE status END,
@@ -72,6 +82,15 @@ async function deprovision(tx: Queryable, tenant: LockedTenant, known: Service |
   );
   if (known.status !== 'ACTIVE') return;
   await wakeWhoWaited(tx, tenant, known, causeOf(event));
+}
+
+/** An instance that is heard of first when it goes: kept, so that an older event does not make it active. */
+async function rememberAsGone(tx: Queryable, event: ServiceEvent): Promise<void> {
+  await tx.rows(
+    `INSERT INTO services (tenant_id, service_instance_id, service_type, depends_on, status, provisioned_at, event_at, gone_at, gone_by)
+     VALUES ($1, $2, $3, $4, 'DEPROVISIONED', $5, $5, now(), $6)`,
+    [event.tenantId, event.serviceInstanceId, event.serviceType, event.dependsOn, event.timestamp, event.eventId],
+  );
 }
 
 /** `~` is in no incoming id, so an event never shares a cause with a request. */
@@ -87,8 +106,12 @@ export async function wakeWhoWaited(tx: Queryable, tenant: LockedTenant, gone: S
     tx,
     gone.dependsOn.map((instanceId) => recheckDeletion(tenantId, instanceId, causeId)),
   );
+  await wakeTenantIfLastHasGone(tx, tenant, causeId);
+}
+
+async function wakeTenantIfLastHasGone(tx: Queryable, tenant: LockedTenant, causeId: string): Promise<void> {
   const active = await tenant.activeServices();
-  if (active.length === 0 && tenant.row.status === 'ACTIVE') await writeMessages(tx, [recheckTenant(tenantId, causeId)]);
+  if (active.length === 0 && tenant.row.status === 'ACTIVE') await writeMessages(tx, [recheckTenant(tenant.row.tenantId, causeId)]);
 }
 
 const recheckDeletion = (tenantId: string, serviceInstanceId: string, causeId: string): OutboxMessage => ({

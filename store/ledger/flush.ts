@@ -8,7 +8,7 @@ export interface PendingWrite {
   messages: OutboxMessage[];
 }
 
-const COLUMNS: Record<keyof DeletionChange | 'step' | 'answer' | 'notifications' | 'events', string> = {
+const COLUMNS: Record<keyof DeletionChange | 'step' | 'answers' | 'notifications' | 'events', string> = {
   status: 'status',
   attempt: 'attempt',
   jobId: 'job_id',
@@ -25,7 +25,8 @@ const COLUMNS: Record<keyof DeletionChange | 'step' | 'answer' | 'notifications'
   completedAt: 'completed_at',
   durationMs: 'duration_ms',
   step: 'step',
-  answer: 'answer',
+  answers: 'answers',
+  held: 'held',
   notifications: 'notifications',
   events: 'events',
 };
@@ -37,7 +38,7 @@ export async function flush(tx: Queryable, before: Deletion, after: Deletion, wr
   for (const [field, column] of Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][]) {
     if (after[field] === before[field]) continue;
     const value = after[field];
-    params.push(field === 'counts' || field === 'answer' ? JSON.stringify(value) : value);
+    params.push(field === 'counts' || field === 'answers' ? JSON.stringify(value) : value);
     assignments.push(`${column} = $${params.length}`);
   }
   if (assignments.length === 1 && write.entries.length === 0 && write.messages.length === 0) return;

@@ -28,9 +28,12 @@ export interface LockedDeletion {
   lock(requestId: string): Promise<LockedDeletion | undefined>;
 }
 
+/** How many steps back a call that runs again finds its answer: more than one workflow task makes. */
+const ANSWERS_KEPT = 50;
+
 /** The inner side of a LockedDeletion: what the step that opened it needs to finish it. */
 export interface OpenDeletion extends LockedDeletion {
-  finishStep(step: number, answer: unknown): void;
+  finishStep(step: number, asked: string, answer: unknown): void;
   flush(): Promise<void>;
 }
 
@@ -102,8 +105,8 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
       if (other) others.push(other);
       return other;
     },
-    finishStep: (step, answer) => {
-      row = { ...row, step, answer };
+    finishStep: (step, asked, answer) => {
+      row = { ...row, step, answers: [...row.answers.slice(1 - ANSWERS_KEPT), { step, asked, answer }] };
     },
     flush: async () => {
       // This row first: what it gives up (a claim, a subject) another may take in the same transaction.

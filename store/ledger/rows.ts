@@ -1,5 +1,12 @@
 import type { DeletionInput, DeletionKind, DeletionStatus, FailureCode } from '../../contracts/names/index.js';
 
+/** A step that was committed. `asked` is a digest of the call. */
+export interface AnsweredStep {
+  readonly step: number;
+  readonly asked: string;
+  readonly answer: unknown;
+}
+
 /** One deletion request, as the ledger has it. Times are by the database's clock unless said otherwise. */
 export interface Deletion {
   readonly requestId: string;
@@ -26,7 +33,10 @@ export interface Deletion {
   readonly jobId: string | null;
   readonly claimedRun: string | null;
   readonly step: number;
-  readonly answer: unknown;
+  /** The latest steps, as asked and answered; newest last. */
+  readonly answers: readonly AnsweredStep[];
+  /** A person has stopped it before its next trigger. */
+  readonly held: boolean;
   readonly failureCode: FailureCode | null;
   readonly failureMessage: string | null;
   readonly duplicateOf: string | null;
@@ -55,6 +65,7 @@ export type DeletionChange = Partial<
     | 'jobId'
     | 'generation'
     | 'claimedRun'
+    | 'held'
     | 'failureCode'
     | 'failureMessage'
     | 'duplicateOf'

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Database } from '../database.js';
 import { lockDeletion, type LockedDeletion } from './locked-deletion.js';
 
@@ -9,9 +10,13 @@ export interface StepCall {
   readonly step: number;
 }
 
-/** The row belongs to another chain, has ended before, or was carried past this step: whoever asks must stop. */
+/**
+ * not-ours: the row belongs to another chain, or there is none: whoever asks must stop.
+ * ledger-ahead: the ledger was carried past this step by a task of the same chain that Temporal has forgotten, and that
+ * asked for something else: whoever asks must claim again, and go on from where the ledger is.
+ */
 export interface NotOurs {
-  readonly outcome: 'not-ours';
+  readonly outcome: 'not-ours' | 'ledger-ahead';
   readonly why: string;
 }
 
@@ -21,20 +26,29 @@ export interface NotOurs {
  */
 export async function runStep<Answer>(
   database: Database,
+  name: string,
   call: StepCall,
   work: (deletion: LockedDeletion) => Promise<Answer>,
 ): Promise<Answer | NotOurs> {
+  const asked = digest(name, call);
   return database.transaction(async (tx) => {
     const deletion = await lockDeletion(tx, call.requestId);
     if (!deletion) return notOurs(`the ledger has no request ${call.requestId}`);
     if (deletion.row.claimedRun !== call.runId) return notOurs('another run has claimed the request');
-    if (deletion.row.step === call.step) return deletion.row.answer as Answer;
-    if (deletion.row.step > call.step) return notOurs(`step ${call.step} is over, the request is at step ${deletion.row.step}`);
+    if (deletion.row.step >= call.step) {
+      const first = deletion.row.answers.find(({ step }) => step === call.step);
+      if (first?.asked === asked) return first.answer as Answer;
+      return { outcome: 'ledger-ahead', why: `step ${call.step} was another, and the request is at step ${deletion.row.step}` };
+    }
     const answer = await work(deletion);
-    deletion.finishStep(call.step, answer);
+    deletion.finishStep(call.step, asked, answer);
     await deletion.flush();
     return answer;
   });
 }
+
+/** The same for the same call of the same step, whatever chain makes it. */
+const digest = (name: string, { runId: _, ...asked }: StepCall): string =>
+  createHash('sha256').update(JSON.stringify([name, asked])).digest('base64').slice(0, 22);
 
 export const notOurs = (why: string): NotOurs => ({ outcome: 'not-ours', why });

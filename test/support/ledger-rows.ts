@@ -14,7 +14,7 @@ const input: DeletionInput = {
 export const aDeletion = (more: Partial<Deletion> = {}): Deletion => ({
   requestId: 'uuid-1234', kind: 'user', workflowId: 'user-deletion/v1.0000000000', subjectRef: 'v1.0000000000', userId: 'user_888',
   tenantId: null, serviceType: null, serviceInstanceId: null, emptying: null, generation: 0, source: 'account-service', reason: 'gdpr_request', requestedBy: null,
-  gdprMode: true, dryRun: false, traceId: 'trace-1', traceparent: null, input, status: 'PENDING', attempt: 0, jobId: null, claimedRun: null, step: 0, answer: null,
+  gdprMode: true, dryRun: false, traceId: 'trace-1', traceparent: null, input, status: 'PENDING', attempt: 0, jobId: null, claimedRun: null, step: 0, answers: [], held: false,
   failureCode: null, failureMessage: null, duplicateOf: null, outcome: null, notifications: 0, events: 1, airflowRunId: null, counts: null,
   requestedAt: NOW, receivedAt: NOW, sentAt: null, parkedAt: null, completedAt: null, durationMs: null, dueAt: new Date('2026-03-13T10:00:00Z'), updatedAt: NOW,
   ...more,

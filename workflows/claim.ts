@@ -1,0 +1,39 @@
+import { isParked } from '../contracts/names/index.js';
+import type { Claimed } from '../activities/answers.js';
+import { end, isOurs, nextStep, type Deletion } from './deletion.js';
+import { call } from './ledger-activities.js';
+import { stayParked } from './parking.js';
+
+/**
+ * Claims the deletion, and takes up where the ledger says that it stopped: for a new one that is the beginning.
+ * @returns what is left of the grace period, in ms
+ */
+export async function claim(deletion: Deletion): Promise<number> {
+  const answer = await call('claim', { ...nextStep(deletion), step: 0 });
+  if (answer.outcome === 'ended') {
+    end(deletion, answer.status);
+    return 0;
+  }
+  if (!isOurs(deletion, answer)) return 0;
+  takeUp(deletion, answer);
+  if (deletion.phase === 'parked') await stayParked(deletion);
+  return answer.attempt === 0 ? answer.graceLeftMs : 0;
+}
+
+function takeUp(deletion: Deletion, answer: Claimed): void {
+  const { status, step, attempt, held } = answer;
+  Object.assign(deletion, { step, attempt, held, requestId: answer.requestId, holdShown: status === 'ON_HOLD' });
+  deletion.ownRequests.add(answer.requestId);
+  deletion.joined.splice(0, Infinity, ...answer.joined);
+  deletion.dueAtMs = Date.now() + answer.dueInMs;
+  deletion.sentAtMs = Date.now() - answer.sentMsAgo;
+  if (answer.succeededAttempt !== null) deletion.succeededAttempt ??= answer.succeededAttempt;
+  if (status !== 'SENT_TO_AIRFLOW' || deletion.failure?.attempt !== attempt) delete deletion.failure;
+  if (isParked(status)) {
+    deletion.phase = 'parked';
+    deletion.parkedFor = answer.failureCode ?? 'DAG_FAILED';
+  } else {
+    deletion.phase = status === 'SENT_TO_AIRFLOW' ? 'sent' : 'pending';
+    delete deletion.moved;
+  }
+}
