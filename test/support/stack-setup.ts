@@ -11,8 +11,9 @@ declare module 'vitest' {
   }
 }
 
-/** Folders of earlier runs whose logs are kept. */
+/** Folders of earlier runs whose logs are kept, and how young a folder may be one of a run that goes on beside this one. */
 const RUNS_KEPT = 5;
+const MAY_BE_RUNNING_MS = 2 * 3_600_000;
 const runs = fileURLToPath(new URL('../../.stack/tests/', import.meta.url));
 
 interface Shared {
@@ -20,22 +21,31 @@ interface Shared {
   users: number;
 }
 
-/** One stack for all projects of a vitest process; each project loads this module anew, so the module cannot hold it. */
-const holder = globalThis as { expungeTestStack?: Shared };
+/** Which stack a project gets: `parts`, shared, or `whole`, with a simulated Airflow, whose topics and workflows only whole roles touch. */
+type Kind = 'parts' | 'whole';
+const kindFor = (project: string): Kind => (project === 'e2e' ? 'whole' : 'parts');
+
+/** One stack of a kind for all projects of a vitest process; each project loads this module anew, so the module cannot hold it. */
+const holder = globalThis as { expungeTestStacks?: Map<Kind, Shared> };
+
+const nameOf = (time: Date): string => time.toISOString().replaceAll(':', '-');
 
 async function forgetOldRuns(): Promise<void> {
   await mkdir(runs, { recursive: true });
-  const old = (await readdir(runs)).sort().slice(0, -RUNS_KEPT);
+  const running = nameOf(new Date(Date.now() - MAY_BE_RUNNING_MS));
+  const old = (await readdir(runs)).sort().slice(0, -RUNS_KEPT).filter((name) => name < running);
   await Promise.all(old.map((run) => rm(join(runs, run), { recursive: true, force: true })));
 }
 
-async function startOnce(): Promise<RunningStack> {
+async function startOnce(kind: Kind): Promise<RunningStack> {
   await forgetOldRuns();
+  const whole = kind === 'whole';
   return startStack({
-    environment: process.env,
-    parts: ['temporal', 'kafka', 'postgres'],
+    environment: { ...process.env, ...(whole && { ERASERS_FILE: fileURLToPath(new URL('./erasers.yaml', import.meta.url)) }) },
+    parts: ['temporal', 'kafka', 'postgres', ...(whole ? (['airflow'] as const) : [])],
+    ...(whole && { airflow: 'simulated' as const }),
     durability: 'throwaway',
-    dir: join(runs, `${new Date().toISOString().replaceAll(':', '-')}-${process.pid}`),
+    dir: join(runs, `${nameOf(new Date())}-${process.pid}-${kind}`),
     onProgress: ({ state, title, detail, seconds }) => {
       if (state === 'fetching' && seconds > 2) console.log(`${title}: ${detail}`);
     },
@@ -45,16 +55,19 @@ async function startOnce(): Promise<RunningStack> {
   });
 }
 
-/** Temporal (in memory), Kafka and PostgreSQL for the tests: started once, stopped at the end, gone even after kill -9. */
+/** Temporal (in memory), Kafka and PostgreSQL for the tests, and Airflow for those of the whole: started once, stopped at the end, gone even after kill -9. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const shared = (holder.expungeTestStack ??= { starting: startOnce(), users: 0 });
+  const kind = kindFor(project.name);
+  const stacks = (holder.expungeTestStacks ??= new Map<Kind, Shared>());
+  const shared = stacks.get(kind) ?? { starting: startOnce(kind), users: 0 };
+  stacks.set(kind, shared);
   shared.users++;
   const stack = await shared.starting;
   project.provide('stack', stack.env);
   return async () => {
     shared.users--;
     if (shared.users > 0) return;
-    delete holder.expungeTestStack;
+    stacks.delete(kind);
     await stack.stop();
   };
 }

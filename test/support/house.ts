@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { inject } from 'vitest';
+import { createKafka } from '../../bus/kafka.js';
+import type { OutgoingRecord } from '../../bus/messages.js';
+import { createProducer } from '../../bus/producer.js';
+import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../../contracts/names/index.js';
+import { READ_TOPICS } from '../../bus/topics.js';
+import { createLog } from '../../platform/log.js';
+import { openDatabase, type Database } from '../../store/database.js';
+import { openAirflowControl, type AirflowControl } from './airflow-control.js';
+import { openErasableData, type ErasableData } from './erasable-data.js';
+import { createHouseRoles, type HouseRoles, type Split } from './house-roles.js';
+import { openRecorder, type Json, type Recorder } from './recorder.js';
+
+export interface HouseOptions {
+  /** Configuration of the roles, over that of the stack and the house's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** `together` when left out. */
+  readonly split?: Split;
+}
+
+/** What a command line program left. */
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Expunge as a whole: every role a real process, against real parts; Airflow alone is simulated, and erases real rows and files. */
+export interface House {
+  readonly env: Readonly<Record<string, string>>;
+  readonly roles: HouseRoles;
+  readonly bus: Recorder;
+  readonly airflow: AirflowControl;
+  readonly data: ErasableData;
+  readonly ledger: Database;
+  readonly temporal: Client;
+  /** Sends messages; a value that is no Buffer goes as JSON. */
+  send(...records: (Omit<OutgoingRecord, 'value'> & { readonly value: Buffer | Json | null })[]): Promise<void>;
+  api(path: string): Promise<{ readonly status: number; readonly body: Json }>;
+  /** `expunge <args>`. */
+  cli(...args: string[]): Promise<Finished>;
+  /** `temporal <args>`, at the stack's server. */
+  temporalCli(...args: string[]): Promise<Finished>;
+  close(): Promise<void>;
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const logs = fileURLToPath(new URL('../../.stack/house/', import.meta.url));
+
+/** Timings that let a test see in seconds what takes hours. */
+const QUICK = {
+  RETRY_BACKOFF: '500ms',
+  MAX_RETRY_BACKOFF: '2s',
+  AUTO_RETRIES: '0',
+  RESULT_TIMEOUT: '60s',
+  WATCHER_INTERVAL: '2s',
+  TENANT_PURGE_GRACE: '0s',
+  AIRFLOW_DAG_MISSING_GRACE: '1s',
+  LOG_LEVEL: 'info',
+};
+
+const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> =>
+  new Promise((resolve) => {
+    execFile(command, args, { env, cwd: root, timeout: 60_000, maxBuffer: 10_000_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });
+    });
+  });
+
+/** Sets everything up, and starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
+export async function openHouse({ env: overrides = {}, split = 'together' }: HouseOptions = {}): Promise<House> {
+  const stack = inject('stack');
+  const { PATH = '', HOME = '' } = process.env;
+  const env: Record<string, string> = { PATH, HOME, ...stack, ...QUICK, ...overrides };
+  const cli = (...args: string[]): Promise<Finished> => run(process.execPath, ['--import', 'tsx', 'client/main.ts', ...args], env);
+  const setUp = await cli('setup');
+  if (setUp.code !== 0) throw new Error(`expunge setup ended with ${setUp.code}: ${setUp.stderr}${setUp.stdout}`);
+
+  const log = createLog({ level: 'warn' });
+  const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
+  const producer = createProducer({ kafka, log });
+  const logDir = `${logs}${new Date().toISOString().replaceAll(':', '-')}`;
+  await mkdir(logDir, { recursive: true });
+  const closing: (() => Promise<unknown>)[] = [() => producer.close()];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  const closes = <T extends { close(): Promise<unknown> }>(one: T): T => {
+    closing.push(() => one.close());
+    return one;
+  };
+  try {
+    const ledger = closes(openDatabase({ url: env['DATABASE_URL'] ?? '', poolSize: 4 }));
+    const connection = closes(await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }));
+    const data = closes(await openErasableData({ databaseUrl: env['ERASER_APP_DB_URL'] ?? '', filesUrl: env['ERASER_APP_FILES_URL'] ?? '' }));
+    const outgoing = [TOPICS.airflowTrigger, TOPICS.airflowResult, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(env['KAFKA_TOPIC_PREFIX'] ?? 'nova')];
+    const bus = closes(await openRecorder(kafka, [...outgoing, ...READ_TOPICS.map(deadLetterTopic)]));
+    const airflow = await openAirflowControl(env);
+    await airflow.turn('reset');
+    const roles = closes(await createHouseRoles(env, split, logDir));
+    await roles.start();
+
+    return {
+      env, roles, bus, airflow, data, ledger,
+      temporal: new Client({ connection, namespace: env['TEMPORAL_NAMESPACE'] ?? 'default' }),
+      send: async (...records) => {
+        const results = await producer.send(records.map(({ value, ...record }) => ({ ...record, value: value === null || Buffer.isBuffer(value) ? value : JSON.stringify(value) })));
+        for (const result of results) if (!result.ok) throw result.error;
+      },
+      api: async (path) => {
+        const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`);
+        return { status: response.status, body: (await response.json()) as Json };
+      },
+      cli,
+      temporalCli: (...args) => run(env['TEMPORAL_CLI'] ?? 'temporal', [...args, '--address', env['TEMPORAL_ADDRESS'] ?? '', '--namespace', env['TEMPORAL_NAMESPACE'] ?? 'default'], env),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
