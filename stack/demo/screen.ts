@@ -56,8 +56,8 @@ function lineByLine(output: ScreenOutput): Screen {
   };
   return {
     show: ({ rows, feed }, atMs) => {
-      for (const row of rows) if (changed(row)) output.write(`${changeLine(row, atMs)}\n`);
       for (const line of news(feed)) output.write(`${plainFeedLine(line)}\n`);
+      for (const row of rows) if (changed(row)) output.write(`${changeLine(row, atMs)}\n`);
     },
     close: () => undefined,
   };

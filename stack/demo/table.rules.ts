@@ -20,7 +20,7 @@ export interface Frame {
 }
 
 const HEAD = ['', 'what', 'whose data', 'status', 'try', 'since', 'Airflow run, or why not'] as const;
-const FIXED = { mark: 2, title: 24, subject: 27, status: 17, attempt: 5, since: 9 } as const;
+const FIXED = { mark: 2, status: 17, attempt: 5, since: 9 } as const;
 const TOPIC_WIDTH = 24;
 const ABOUT_WIDTH = 24;
 const NONE = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '' };
@@ -43,10 +43,10 @@ export function renderFrame({ heading, rows, feed }: Frame, { columns, lines, pa
 
 function tableLines(rows: readonly Row[], columns: number, paint: Paint): string[] {
   const { mark, status, attempt, since } = FIXED;
-  const narrow = columns < 110;
-  const [title, subject] = narrow ? [Math.min(FIXED.title, Math.floor(columns / 4)), 26] : [FIXED.title, FIXED.subject];
-  const used = mark + title + subject + status + attempt + since;
-  const run = Math.max(0, columns - used - 1);
+  const free = Math.max(0, columns - mark - status - attempt - since);
+  const title = Math.min(24, Math.floor(free * 0.3));
+  const subject = Math.min(27, Math.floor(free * 0.4));
+  const run = Math.max(0, free - title - subject - 1);
   const widths = [mark, title, subject, status, attempt, since, run];
   const table = new Table({ chars: NONE, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 }, colWidths: widths });
   const cells = (values: readonly string[]): string[] => values.map((value, i) => fitted(printable(value), Math.max(0, (widths[i] ?? 0) - 1)));
