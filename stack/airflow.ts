@@ -7,7 +7,7 @@ import { hostAndPortOfUrl } from './addresses.js';
 import { pythonEnvironment, type PythonRequirements } from './fetch/python.js';
 import { PartFailedError } from './errors.js';
 import { runCommand } from './fetch/commands.js';
-import type { AirflowMode, Launch, Part, PartContext, Program } from './parts.js';
+import type { AirflowMode, FetchContext, Launch, Part, PartContext, Program } from './parts.js';
 import type { Environment } from './settings.js';
 
 export const AIRFLOW_VERSION = '3.3.2';
@@ -36,7 +36,7 @@ export async function airflowRequirements(): Promise<PythonRequirements> {
   };
 }
 
-const environmentOf = (requirements: PythonRequirements, context: PartContext): Promise<string> =>
+const environmentOf = (requirements: PythonRequirements, context: FetchContext): Promise<string> =>
   pythonEnvironment(requirements, {
     cacheDir: context.cacheDir,
     env: context.environment,

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { MissingToolError } from './errors.js';
 import { onPath, runCommand } from './fetch/commands.js';
 import { findJava, mavenClassPath } from './fetch/maven.js';
-import type { Part, PartContext, Program } from './parts.js';
+import type { FetchContext, Part, PartContext, Program } from './parts.js';
 import { kafkaAnswers } from './probes.js';
 import { hostAndPort } from './addresses.js';
 
@@ -50,7 +50,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** A Kafka distribution on this machine: KAFKA_HOME, or its scripts on PATH. */
-async function findDistribution(context: PartContext): Promise<Program | undefined> {
+async function findDistribution(context: FetchContext): Promise<Program | undefined> {
   const home = context.environment['KAFKA_HOME'];
   const script =
     (home ? await onPath(['kafka-server-start.sh'], { PATH: join(home, 'bin') }) : undefined) ??
@@ -62,7 +62,7 @@ async function findDistribution(context: PartContext): Promise<Program | undefin
   return { label: dirname(dirname(script)), command: java, extra: { classPath: join(libs, '*') } };
 }
 
-async function fetchKafka(context: PartContext): Promise<Program> {
+async function fetchKafka(context: FetchContext): Promise<Program> {
   const java = await findJava(JAVA_MINIMUM, context.environment, REMEDY).catch((error: unknown) => {
     if (error instanceof MissingToolError) throw new MissingToolError(`Kafka cannot be started: ${error.message}`);
     throw error;

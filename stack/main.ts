@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +76,21 @@ async function hold(): Promise<void> {
   await new Promise(() => alive);
 }
 
+/** Copies what is added to a file to the standard output, until it is told to stop. */
+function follow(path: string): () => void {
+  let shown = 0;
+  const show = (): void => {
+    const content = readFileSync(path);
+    process.stdout.write(content.subarray(shown));
+    shown = content.length;
+  };
+  const timer = setInterval(show, 200);
+  return () => {
+    clearInterval(timer);
+    show();
+  };
+}
+
 /** Starts a process of its own that holds the stack up, shows its progress, and leaves when all parts are ready. */
 async function detach(): Promise<void> {
   const logs = join(dir, 'logs');
@@ -93,6 +108,7 @@ async function detach(): Promise<void> {
   process.once('SIGINT', forward);
   process.once('SIGTERM', forward);
   say('Starting the stack …');
+  const stopFollowing = follow(logFile);
   const up = await new Promise<boolean>((settle) => {
     child.once('message', () => {
       settle(true);
@@ -104,7 +120,7 @@ async function detach(): Promise<void> {
       settle(false);
     });
   });
-  say(lastLines(logFile, up ? 40 : 20));
+  stopFollowing();
   if (!up) throw new Error(`The stack did not come up. Log: ${logFile}`);
   say('The stack stays up. Take it down with: npm run stack -- down');
   child.disconnect();

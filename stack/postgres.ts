@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { hostAndPortOfUrl } from './addresses.js';
 import { MissingToolError, messageOf } from './errors.js';
 import { onPath, runCommand } from './fetch/commands.js';
-import type { Part, PartContext, Program, StackSecrets } from './parts.js';
+import type { FetchContext, Part, PartContext, Program, StackSecrets } from './parts.js';
 import { postgresAnswers } from './probes.js';
 import { reachableCopy, reachableFolder, unprivilegedUser, type SystemUser } from './unprivileged.js';
 
@@ -32,7 +32,7 @@ async function debianFolders(): Promise<string[]> {
   return versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(base, version, 'bin'));
 }
 
-async function findPostgres({ environment }: PartContext): Promise<Program | undefined> {
+async function findPostgres({ environment }: FetchContext): Promise<Program | undefined> {
   const path = [environment['PATH'] ?? '', ...(await debianFolders())].join(':');
   const command = await onPath(['postgres'], { PATH: path });
   if (command === undefined) return undefined;

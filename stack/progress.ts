@@ -1,6 +1,6 @@
 import type { PartName } from './parts.js';
 
-export type PartState = 'looking' | 'fetching' | 'starting' | 'ready' | 'failed';
+export type PartState = 'looking' | 'fetching' | 'fetched' | 'starting' | 'ready' | 'failed';
 
 /** A step of one part's way up. */
 export interface Progress {
@@ -8,7 +8,7 @@ export interface Progress {
   readonly title: string;
   readonly state: PartState;
   readonly detail: string;
-  /** Since the start of this part. */
+  /** Since the start of the stack. */
   readonly seconds: number;
 }
 export type OnProgress = (progress: Progress) => void;
@@ -20,7 +20,7 @@ export interface ProgressOutput {
   write(text: string): unknown;
 }
 
-const MARKS: Readonly<Record<PartState, string>> = { looking: '·', fetching: '↓', starting: '…', ready: '✓', failed: '✗' };
+const MARKS: Readonly<Record<PartState, string>> = { looking: '·', fetching: '↓', fetched: '·', starting: '…', ready: '✓', failed: '✗' };
 
 /** One line about one part. */
 export function progressLine({ title, state, detail, seconds }: Progress): string {

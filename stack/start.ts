@@ -1,19 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { airflowPart, eraserDefaults } from './airflow.js';
+import { acquire, type Tell } from './acquire.js';
+import { airflowPart } from './airflow.js';
 import { composeArgs, composeDown, engineRuns } from './compose.js';
-import { GivenUpError, messageOf, MissingToolError, PartFailedError } from './errors.js';
 import { defaultCacheDir } from './fetch/cache.js';
 import { kafka } from './kafka.js';
-import { startPart, type PartHandle, type PartSetting } from './part-handle.js';
+import { givingUpTogether } from './give-up.js';
+import { launchPart, type PartHandle, type PartSetting } from './part-handle.js';
 import { PART_NAMES, type AirflowMode, type Durability, type KafkaOptions, type Part, type PartName } from './parts.js';
-import { choosePorts } from './ports.js';
 import { postgres } from './postgres.js';
 import { createProcessKeeper } from './processes.js';
 import type { OnProgress } from './progress.js';
 import { keepSecrets } from './secrets.js';
 import { readStackSettings, type Environment } from './settings.js';
-import { airflowMode } from './sources.rules.js';
+import { stackPorts, stackVariables } from './stack-env.js';
+import { airflowMode, sourcesFor } from './sources.rules.js';
 import { temporal } from './temporal.js';
 
 export interface StackOptions {
@@ -58,25 +59,6 @@ const definitions = (airflow: AirflowMode): Readonly<Partial<Record<PartName, Pa
   ...(airflow === 'none' ? {} : { airflow: airflowPart(airflow) }),
 });
 
-/** What the environment says about a part that it gives the address of. */
-const fromEnvironment = (part: Part, environment: Environment): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(environment).flatMap(([name, value]) =>
-      value && part.variablePrefixes.some((prefix) => name.startsWith(prefix)) ? [[name, value]] : [],
-    ),
-  );
-
-/** Within it, every part knows whether what it needs is there. */
-const LOOKING_MS = 3_000;
-
-/** One error for all that is missing, so that a person installs once. */
-function summarise(failures: readonly unknown[]): Error {
-  const missing = failures.filter((failure) => failure instanceof MissingToolError);
-  if (missing.length > 0) return new MissingToolError(missing.map(({ message }) => message).join('\n'));
-  const [first] = failures;
-  return failures.length === 1 && first instanceof Error ? first : new PartFailedError(failures.map(messageOf).join('\n'));
-}
-
 /**
  * Brings the parts up side by side and waits until each answers.
  * @throws MissingToolError, PartFailedError, CommandFailedError; nothing is left running then.
@@ -89,65 +71,53 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const all = definitions(airflowMode(options.airflow, settings.STACK_AIRFLOW));
   const wanted = (options.parts ?? PART_NAMES).flatMap((name) => all[name] ?? []);
   const local = wanted.filter((part) => !environment[part.addressVariable]);
-
   await mkdir(dir, { recursive: true });
   const secrets = await keepSecrets(dir);
   const engine = settings.STACK_SOURCES.includes('compose') && local.length > 0 && (await engineRuns(environment));
-  const wishes = [
-    ...local.flatMap((part) => part.ports.map(({ key, variable, usual }) => ({ key, variable, usual }))),
-    { key: 'api', variable: 'API_PORT' as const, usual: 8088 },
-  ];
-  const ports = await choosePorts(
-    wishes.map(({ key, variable, usual }) => ({ name: key, fixed: settings[variable], usual: options.ports === 'usual' ? usual : undefined })),
-  );
 
-  const stackEnv: Record<string, string> = {
-    API_PORT: String(ports['api']),
-    EXPUNGE_API_URL: environment['EXPUNGE_API_URL'] ?? `http://127.0.0.1:${ports['api']}`,
-    SUBJECT_PEPPER: environment['SUBJECT_PEPPER'] ?? secrets.subjectPepper,
-    TENANT_PURGE_GRACE: environment['TENANT_PURGE_GRACE'] ?? '0s',
-  };
-  for (const part of wanted) {
-    Object.assign(stackEnv, local.includes(part) ? part.env(ports, secrets) : fromEnvironment(part, environment));
-  }
-  if (wanted.some(({ name }) => name === 'airflow')) {
-    Object.assign(stackEnv, eraserDefaults(dir, environment, stackEnv['ERASER_APP_DB_URL'] ?? stackEnv['DATABASE_URL']));
-    await mkdir(join(dir, 'data', 'files'), { recursive: true });
-  }
+  const startedAt = performance.now();
+  const start = givingUpTogether(options.signal);
+  const tell =
+    (part: Part): Tell =>
+    (state, detail = '') =>
+      options.onProgress?.({ part: part.name, title: part.title, state, detail, seconds: (performance.now() - startedAt) / 1000 });
 
+  // All programs first: what must be built may take minutes, and ports that were chosen before could be taken by then.
+  const acquired = await start.all(wanted, tell, async (part) => {
+    tell(part)('looking');
+    const addressSet = Boolean(environment[part.addressVariable]);
+    const sources = sourcesFor({ addressSet, engineRuns: engine, composeServices: part.composeServices, allowed: settings.STACK_SOURCES });
+    const cacheDir = options.cacheDir ?? defaultCacheDir(environment);
+    const how = await acquire(part, sources, { cacheDir, environment, signal: start.signal, onFetching: () => undefined }, tell(part));
+    if (how.source === 'registry') tell(part)('fetched', how.program.label);
+    return { part, how };
+  });
+  if (acquired.failure !== undefined) throw acquired.failure;
+
+  const { ports, variables } = await stackPorts(local, settings, options.ports);
+  const stackEnv = await stackVariables(wanted, local, ports, secrets, environment, dir);
   const keeper = await createProcessKeeper();
-  const abort = new AbortController();
-  const giveUp = (): void => {
-    abort.abort(new GivenUpError());
-  };
-  options.signal?.addEventListener('abort', giveUp);
-  if (options.signal?.aborted === true) giveUp();
   const composeEnv = {
     ...environment,
     ...stackEnv,
+    ...variables,
     STACK_UID: String(process.getuid?.() ?? 50_000),
     STACK_FILES: join(dir, 'data', 'files'),
-    ...Object.fromEntries(wishes.map(({ key, variable }) => [variable, String(ports[key])])),
     POSTGRES_PASSWORD: secrets.postgresPassword,
     AIRFLOW_PASSWORD: secrets.airflowPassword,
   };
   let composeUsed = false;
   const setting: PartSetting = {
     dir,
-    environment,
     composeEnv,
-    engineRuns: engine,
-    allowedSources: settings.STACK_SOURCES,
     durability,
     keeper,
-    onProgress: options.onProgress ?? (() => undefined),
     onPartEnded: options.onPartEnded ?? (() => undefined),
     onComposeUsed: () => {
       if (!composeUsed) keeper.onParentDeath(['docker', ...composeArgs(dir, 'down')]);
       composeUsed = true;
     },
     context: (part) => ({
-      cacheDir: options.cacheDir ?? defaultCacheDir(environment),
       dataDir: join(dir, 'data', part.name),
       environment,
       ports,
@@ -156,25 +126,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       kafka: options.kafka ?? {},
       simulatorArgs: options.simulatorArgs ?? [],
       stackEnv,
-      signal: abort.signal,
-      onFetching: () => undefined,
+      signal: start.signal,
     }),
   };
-
-  let lateGiveUp: NodeJS.Timeout | undefined;
-  const started = await Promise.allSettled(
-    wanted.map((part) =>
-      startPart(part, setting).catch((error: unknown) => {
-        // A missing tool leaves the others time to look too: all that is missing is told at once.
-        if (error instanceof MissingToolError) lateGiveUp ??= setTimeout(giveUp, LOOKING_MS);
-        else giveUp();
-        throw error;
-      }),
-    ),
-  );
-  clearTimeout(lateGiveUp);
-  options.signal?.removeEventListener('abort', giveUp);
-  const handles = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const launched = await start.all(acquired.values, ({ part }) => tell(part), ({ part, how }) => launchPart(part, how, tell(part), startedAt, setting));
+  start.over();
+  const handles = launched.values;
   let stopping: Promise<void> | undefined;
   const stopAll = async (): Promise<void> => {
     await Promise.all(handles.map((handle) => handle.stop()));
@@ -182,12 +139,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await keeper.close();
   };
   const stop = (): Promise<void> => (stopping ??= stopAll());
-
-  const failures = started.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (failures.length > 0) {
+  if (launched.failure !== undefined) {
     await stop();
-    const own = failures.filter((failure) => !(failure instanceof GivenUpError));
-    throw summarise(own.length > 0 ? own : failures);
+    throw launched.failure;
   }
   return {
     env: Object.assign({}, stackEnv, ...handles.map((handle) => handle.programEnv)) as Record<string, string>,

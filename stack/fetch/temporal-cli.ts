@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GivenUpError, MissingToolError, messageOf } from '../errors.js';
-import type { PartContext, Program } from '../parts.js';
+import type { FetchContext, Program } from '../parts.js';
 import { cached } from './cache.js';
 import { onPath, runCommand } from './commands.js';
 
@@ -17,7 +17,7 @@ export function archiveUrl(platform: NodeJS.Platform, arch: string): string {
   return `https://temporal.download/cli/archive/v${TEMPORAL_CLI_VERSION}?platform=${platform}&arch=${cpu}`;
 }
 
-async function download(folder: string, context: PartContext): Promise<void> {
+async function download(folder: string, context: FetchContext): Promise<void> {
   const response = await fetch(archiveUrl(process.platform, process.arch), { signal: AbortSignal.any([context.signal, AbortSignal.timeout(120_000)]) });
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   const archive = join(folder, 'temporal.tar.gz');
@@ -29,7 +29,7 @@ async function download(folder: string, context: PartContext): Promise<void> {
  * The Temporal CLI, which has the server and the Web UI in it: built with Go, else its release archive.
  * @throws MissingToolError when neither can be had.
  */
-export async function fetchTemporalCli(context: PartContext): Promise<Program> {
+export async function fetchTemporalCli(context: FetchContext): Promise<Program> {
   const folder = await cached(
     context.cacheDir,
     `temporal-cli-${TEMPORAL_CLI_VERSION}`,

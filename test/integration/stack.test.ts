@@ -223,3 +223,26 @@ describe('a machine with a container engine', () => {
     expect(stack.part('postgres').source).not.toBe('compose');
   });
 });
+
+describe('a machine without what a part needs', () => {
+  test('is told all that is missing at once, and what did start is stopped again', async () => {
+    const failed: string[] = [];
+    const bare = { ...environment, PATH: '/nonexistent', JAVA_HOME: '', EXPUNGE_CACHE_DIR: join(dir, 'cache') };
+    const error = await start({ parts: ['kafka', 'airflow'], airflow: 'simulated', environment: bare, onProgress: ({ state, part }) => state === 'failed' && failed.push(part) }).catch(
+      (thrown: unknown) => thrown as Error,
+    );
+    expect(error).toMatchObject({ name: 'MissingToolError' });
+    expect((error as Error).message).toMatch(/KAFKA_BROKERS[\s\S]*AIRFLOW_API_URL/);
+    expect(failed.sort()).toEqual(['airflow', 'kafka']);
+  });
+});
+
+test('another program on a fixed port is no part of the stack, whatever it answers', async () => {
+  const first = await start({ parts: ['postgres'] });
+  const taken = new URL(first.env['DATABASE_URL']!).port;
+  const second = join(dir, 'second');
+  await mkdir(second);
+  await expect(start({ parts: ['postgres'], dir: second, environment: { ...environment, STACK_POSTGRES_PORT: taken } })).rejects.toThrow(
+    `Port ${taken} of PostgreSQL is in use by another program: end that, or set STACK_POSTGRES_PORT to a free port.`,
+  );
+});

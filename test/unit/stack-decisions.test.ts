@@ -5,13 +5,15 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { hostAndPort, hostAndPortOfUrl } from '../../stack/addresses.js';
 import { airflowPart, eraserDefaults } from '../../stack/airflow.js';
 import { composeArgs, projectName } from '../../stack/compose.js';
+import { GivenUpError, MissingToolError, PartFailedError } from '../../stack/errors.js';
+import { summarise } from '../../stack/give-up.js';
 import { envFileText, writeEnvFile } from '../../stack/env-file.js';
 import { defaultCacheDir } from '../../stack/fetch/cache.js';
 import { javaMajor, pomOf } from '../../stack/fetch/maven.js';
 import { pythonVersion } from '../../stack/fetch/python.js';
 import { archiveUrl } from '../../stack/fetch/temporal-cli.js';
 import { brokerProperties, kafka } from '../../stack/kafka.js';
-import type { PartContext } from '../../stack/parts.js';
+import type { FetchContext, PartContext } from '../../stack/parts.js';
 import { choosePorts } from '../../stack/ports.js';
 import { apiVersionsRequest, startupMessage } from '../../stack/probes.js';
 import { postgresMajor } from '../../stack/postgres.js';
@@ -29,7 +31,7 @@ async function folder(): Promise<string> {
 }
 afterAll(() => Promise.all(folders.map((made) => rm(made, { recursive: true }))));
 
-const nobody = async (): Promise<PartContext> => {
+const nobody = async (): Promise<FetchContext & PartContext> => {
   const dir = await folder();
   return {
     cacheDir: join(dir, 'cache'),
@@ -87,6 +89,17 @@ describe('a missing tool', () => {
   test('is one line', async () => {
     const error = await kafka.fetch(await nobody()).catch((thrown: unknown) => thrown);
     expect((error as Error).message).not.toContain('\n');
+  });
+});
+
+describe('the error of a start', () => {
+  test('is all that is missing, when anything is', () => {
+    const error = summarise([new GivenUpError(), new MissingToolError('no Java'), new PartFailedError('other'), new MissingToolError('no Go')]);
+    expect(error).toMatchObject({ name: 'MissingToolError', message: 'no Java\nno Go' });
+  });
+  test('leaves out what was only given up because of another', () => {
+    expect(summarise([new GivenUpError(), new PartFailedError('Kafka did not answer')]).message).toBe('Kafka did not answer');
+    expect(summarise([new GivenUpError()])).toBeInstanceOf(GivenUpError);
   });
 });
 
