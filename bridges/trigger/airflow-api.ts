@@ -101,7 +101,7 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
       metrics.airflowRequests.inc({ operation, outcome: answer === undefined ? 'unreachable' : String(answer.status) });
     }
     const { status } = answer;
-    if ((status >= 200 && status < 300) || (EXPECTED.has(status) && !isNoRoute(answer))) return answer;
+    if ((status >= 200 && status < 300) || (EXPECTED.has(status) && isAirflows(answer))) return answer;
     throw new AirflowUnavailable(operation, `HTTP ${status}${remedyFor(status)}`);
   };
 
@@ -123,6 +123,8 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
       if (status === 409) return { outcome: 'exists' };
       if (status === 404 || (status === 400 && text.includes('has import errors'))) return { outcome: 'dag-missing', text };
       if (status >= 400) return { outcome: 'refused', text };
+      // A login page answers 200 as well.
+      if (!isObject(body) || body['dag_run_id'] !== runId) throw new AirflowUnavailable('create run', `HTTP ${status}, but not with the run; check AIRFLOW_API_URL`);
       return { outcome: 'created' };
     },
     getRun: async (dagId, runId) => {
@@ -149,8 +151,8 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
   };
 }
 
-/** FastAPI's answer for a path that it has not: not Airflow's word on a DAG or a run, but a wrong address. */
-const isNoRoute = ({ status, body }: Answer): boolean => status === 404 && (!isObject(body) || body['detail'] === undefined || body['detail'] === 'Not Found');
+/** Whether a refusal is Airflow's own: not a proxy's page, and not FastAPI's word that it has no such path, which means a wrong address. */
+const isAirflows = ({ status, body }: Answer): boolean => isObject(body) && body['detail'] !== undefined && !(status === 404 && body['detail'] === 'Not Found');
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -170,7 +172,7 @@ function detailOf(body: unknown): string {
 
 function remedyFor(status: number): string {
   if (status === 401 || status === 403) return '; check AIRFLOW_USERNAME and AIRFLOW_PASSWORD or AIRFLOW_TOKEN, and what that user may do';
-  if (status === 404 || status === 405) return ' for a path of its API; check AIRFLOW_API_URL';
+  if (EXPECTED.has(status) || status === 405) return ', which is not its own answer; check AIRFLOW_API_URL';
   return '';
 }
 
