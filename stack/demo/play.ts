@@ -119,12 +119,12 @@ const stillOpen = (requestIds: readonly string[], deletions: ReadonlyMap<string,
     return `${id} is ${status}${failure ? ` (${failure.code}: ${failure.message})` : ''}`;
   }).join('; ');
 
-/** What is read, or undefined while it is not known yet. */
+/** What is read, or undefined while it is not known or cannot be asked for: the deadline ends the waiting. */
 async function ifKnown<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof ClientFault && error.kind === 'not-found') return undefined;
+    if (error instanceof ClientFault && (error.kind === 'not-found' || error.kind === 'unreachable')) return undefined;
     throw error;
   }
 }

@@ -61,19 +61,21 @@ class Undo {
 /** Runs the demo. @returns the exit code: 0 when every outcome was the expected one. @throws when a part does not come up or dies */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const undo = new Undo();
-  const { output } = options;
+  const over = new AbortController();
+  const { output, interrupted } = options;
+  interrupted.addEventListener('abort', () => over.abort(interrupted.reason));
   try {
-    return await demo(options, undo);
+    return await demo(options, undo, over);
   } catch (error) {
-    if (options.interrupted.aborted) return 130;
-    throw error;
+    if (interrupted.aborted) return 130;
+    throw over.signal.aborted ? over.signal.reason : error;
   } finally {
     output.write('Stopping what was started …\n');
     await undo.all();
   }
 }
 
-async function demo({ environment, dir, logs, exitWhenOver, output, paint, interrupted }: DemoOptions, undo: Undo): Promise<number> {
+async function demo({ environment, dir, logs, exitWhenOver, output, paint, interrupted }: DemoOptions, undo: Undo, over: AbortController): Promise<number> {
   const startedAtMs = Date.now();
   const say = (text: string): void => void output.write(`${text}\n`);
   const step = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
@@ -89,14 +91,14 @@ async function demo({ environment, dir, logs, exitWhenOver, output, paint, inter
   await mkdir(logs, { recursive: true });
   await rm(join(logs, 'expunge.log'), { force: true });
 
-  const over = new AbortController();
-  interrupted.addEventListener('abort', () => over.abort(interrupted.reason));
   const died = (why: Error): void => over.abort(why);
 
   say(paint('strong', 'The stack'));
   const stack = await startStack({
     environment: { ...environment, ERASERS_FILE: ERASERS },
-    dir, durability: 'throwaway', ports: 'usual', airflow, signal: over.signal,
+    dir, durability: 'throwaway', airflow,
+    // A person finds the usual ones again; several unattended demos on one machine keep out of each other's way.
+    ports: exitWhenOver ? 'any' : 'usual', signal: over.signal,
     simulatorArgs: ['--duration-ms', String(SIMULATED_ERASURE_MS)],
     onProgress: showProgress(output),
     onPartEnded: (part, how, logFile) => {
