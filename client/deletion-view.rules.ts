@@ -48,7 +48,7 @@ export function deletionView(deletion: DeletionAnswer): string {
   ]);
   const tried = tableOf(
     ['attempt', 'job', 'DAG', 'sent', 'in Airflow', 'result'],
-    attempts.map((attempt) => [String(attempt.attempt), attempt.jobId, attempt.dagId, shownTime(attempt.sentAt), attempt.postedAt === null ? 'not yet' : shownTime(attempt.postedAt), resultOf(attempt)]),
+    attempts.map((attempt) => [String(attempt.attempt), attempt.jobId, attempt.dagId, shownTime(attempt.sentAt), attempt.postedAt === null ? (attempt.result === null ? 'not yet' : '') : shownTime(attempt.postedAt), resultOf(attempt)]),
   );
   const lived = tableOf(['at', 'what', 'status', 'attempt', 'why', 'by'], history.map((entry) => [shownTime(entry.at), entry.what, entry.status, String(entry.attempt), causeOf(entry), entry.by ?? '']));
   return [summary, ...(attempts.length > 0 ? [tried] : []), lived].join('\n\n');
