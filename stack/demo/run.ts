@@ -144,6 +144,7 @@ async function demo({ environment, dir, logs, exitWhenOver, output, paint, inter
   await writeEnvFile(join(dir, 'env'), stack.env);
   undo.add(() => rm(join(dir, 'env'), { force: true }));
 
+  if (airflow === 'real') say('  Airflow tries a task three times, ever further apart, before its run fails: acme/shop-mail takes about 90 s.');
   say('');
   playedAtMs = Date.now();
   const screen = openScreen(output, paint);
