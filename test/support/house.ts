@@ -20,6 +20,8 @@ export interface HouseOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `together` when left out. */
   readonly split?: Split;
+  /** The real one has no knobs to turn back; `simulated` when left out. */
+  readonly airflowIs?: 'simulated' | 'real';
 }
 
 /** What a command line program left. */
@@ -71,7 +73,7 @@ const run = (command: string, args: readonly string[], env: Readonly<Record<stri
   });
 
 /** Sets everything up, and starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
-export async function openHouse({ env: overrides = {}, split = 'together' }: HouseOptions = {}): Promise<House> {
+export async function openHouse({ env: overrides = {}, split = 'together', airflowIs = 'simulated' }: HouseOptions = {}): Promise<House> {
   const stack = inject('stack');
   const { PATH = '', HOME = '' } = process.env;
   const env: Record<string, string> = { PATH, HOME, ...stack, ...QUICK, ...overrides };
@@ -99,7 +101,7 @@ export async function openHouse({ env: overrides = {}, split = 'together' }: Hou
     const outgoing = [TOPICS.airflowTrigger, TOPICS.airflowResult, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(env['KAFKA_TOPIC_PREFIX'] ?? 'nova')];
     const bus = closes(await openRecorder(kafka, [...outgoing, ...READ_TOPICS.map(deadLetterTopic)]));
     const airflow = await openAirflowControl(env);
-    await airflow.turn('reset');
+    if (airflowIs === 'simulated') await airflow.turn('reset');
     const roles = closes(await createHouseRoles(env, split, logDir));
     await roles.start();
 

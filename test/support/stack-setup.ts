@@ -21,9 +21,13 @@ interface Shared {
   users: number;
 }
 
-/** Which stack a project gets: `parts`, shared, or `whole`, with a simulated Airflow, whose topics and workflows only whole roles touch. */
-type Kind = 'parts' | 'whole';
-const kindFor = (project: string): Kind => (project === 'e2e' ? 'whole' : 'parts');
+/**
+ * Which stack a project gets: `parts`, shared, or `whole`, with a simulated Airflow, whose topics and workflows only whole roles
+ * touch, or `real`, the same with the real Airflow.
+ */
+type Kind = 'parts' | 'whole' | 'real';
+const KINDS: Readonly<Record<string, Kind>> = { e2e: 'whole', 'real-airflow': 'real' };
+const kindFor = (project: string): Kind => KINDS[project] ?? 'parts';
 
 /** One stack of a kind for all projects of a vitest process; each project loads this module anew, so the module cannot hold it. */
 const holder = globalThis as { expungeTestStacks?: Map<Kind, Shared> };
@@ -39,11 +43,11 @@ async function forgetOldRuns(): Promise<void> {
 
 async function startOnce(kind: Kind): Promise<RunningStack> {
   await forgetOldRuns();
-  const whole = kind === 'whole';
+  const whole = kind !== 'parts';
   return startStack({
     environment: { ...process.env, ...(whole && { ERASERS_FILE: fileURLToPath(new URL('./erasers.yaml', import.meta.url)) }) },
     parts: ['temporal', 'kafka', 'postgres', ...(whole ? (['airflow'] as const) : [])],
-    ...(whole && { airflow: 'simulated' as const }),
+    ...(whole && { airflow: kind === 'real' ? ('real' as const) : ('simulated' as const) }),
     durability: 'throwaway',
     dir: join(runs, `${nameOf(new Date())}-${process.pid}-${kind}`),
     onProgress: ({ state, title, detail, seconds }) => {
