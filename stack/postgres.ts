@@ -114,7 +114,8 @@ export const postgres: Part = {
     const folder = await dataFolder(context);
     await mkdir(folder, { recursive: true });
     const { command, initdb } = await runnableBy(user, program, context);
-    const cluster = join(folder, 'cluster');
+    const version = await runCommand(command, ['--version'], { env: {}, cwd: '/', user });
+    const cluster = join(folder, `cluster-${postgresMajor(version)}`); // a version reads the data of its own kind only
     if (!(await exists(cluster))) await initialise(command, initdb, cluster, context, user);
     const settings: Record<string, string> = {
       listen_addresses: '127.0.0.1',

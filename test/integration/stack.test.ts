@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
-import { Kafka, logLevel } from 'kafkajs';
-import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Progress } from '../../stack/progress.js';
 import { startStack, type RunningStack } from '../../stack/start.js';
 import { hostAndPortOfUrl } from '../../stack/addresses.js';
 import { accepts } from '../../stack/probes.js';
+import { queryRows } from '../support/databases.js';
+import { createFirstTopic } from '../support/first-topic.js';
 
 let dir: string;
 const running: RunningStack[] = [];
@@ -67,30 +67,15 @@ async function hold(): Promise<{ child: ChildProcess; env: Record<string, string
   });
 }
 
-async function query(databaseUrl: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 describe('the stack', () => {
   test('is up when it says so: each part does its work at the address it gives', async () => {
     const seen: Progress[] = [];
     const { env } = await start({ airflow: 'simulated', onProgress: (progress) => seen.push(progress) });
 
-    expect(await query(env['DATABASE_URL']!, 'SELECT current_database() AS name')).toEqual([{ name: 'expunge' }]);
-    expect(await query(env['ERASER_APP_DB_URL']!, 'SELECT current_database() AS name')).toEqual([{ name: 'app' }]);
+    expect(await queryRows(env['DATABASE_URL']!, 'SELECT current_database() AS name')).toEqual([{ name: 'expunge' }]);
+    expect(await queryRows(env['ERASER_APP_DB_URL']!, 'SELECT current_database() AS name')).toEqual([{ name: 'app' }]);
 
-    const kafka = new Kafka({ brokers: env['KAFKA_BROKERS']!.split(','), logLevel: logLevel.NOTHING });
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.createTopics({ topics: [{ topic: 'asked-for' }], waitForLeaders: true });
-    expect(await admin.listTopics()).toEqual(['asked-for']);
-    await admin.disconnect();
+    expect(await createFirstTopic(env['KAFKA_BROKERS']!, 'asked-for')).toEqual(['asked-for']);
 
     const connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS']! });
     const { namespaceInfo } = await connection.workflowService.describeNamespace({ namespace: env['TEMPORAL_NAMESPACE']! });
@@ -110,7 +95,7 @@ describe('the stack', () => {
     const { env } = await start({ parts: ['postgres'] });
     const url = new URL(env['DATABASE_URL']!);
     url.password = 'guessed';
-    await expect(query(url.href, 'SELECT 1')).rejects.toThrow('password authentication failed');
+    await expect(queryRows(url.href, 'SELECT 1')).rejects.toThrow('password authentication failed');
   });
 
   test.each([
@@ -130,16 +115,16 @@ describe('the stack', () => {
     const ended: string[] = [];
     const stack = await start({ parts: ['postgres', 'kafka'], onPartEnded: (part, how) => ended.push(`${part}: ${how}`) });
     const url = stack.env['DATABASE_URL']!;
-    await query(url, 'CREATE TABLE kept AS SELECT 1 AS n');
+    await queryRows(url, 'CREATE TABLE kept AS SELECT 1 AS n');
 
     const postgres = stack.part('postgres');
     const firstPid = postgres.pid;
     await postgres.kill('SIGKILL');
     expect(postgres.pid).toBeUndefined();
-    await expect(query(url, 'SELECT 1')).rejects.toThrow();
+    await expect(queryRows(url, 'SELECT 1')).rejects.toThrow();
     await postgres.start();
     expect(postgres.pid).not.toBe(firstPid);
-    expect(await query(url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+    expect(await queryRows(url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
     expect(ended).toEqual([]);
 
     process.kill(stack.part('kafka').pid!, 'SIGKILL');
@@ -150,22 +135,32 @@ describe('the stack', () => {
 
   test('keeps data and passwords from one run to the next, unless they are throwaway', async () => {
     const first = await start({ parts: ['postgres'], durability: 'durable' });
-    await query(first.env['DATABASE_URL']!, 'CREATE TABLE kept AS SELECT 1 AS n');
+    await queryRows(first.env['DATABASE_URL']!, 'CREATE TABLE kept AS SELECT 1 AS n');
     await first.stop();
     const second = await start({ parts: ['postgres'], durability: 'durable' });
     onTestFinished(async () => {
       await second.stop();
       await (await start({ parts: ['postgres'] })).stop(); // throwaway: takes the data away, wherever it was
     });
-    expect(await query(second.env['DATABASE_URL']!, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+    expect(await queryRows(second.env['DATABASE_URL']!, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
     expect(second.env['SUBJECT_PEPPER']).toBe(first.env['SUBJECT_PEPPER']);
   });
 
   test('runs PostgreSQL from its npm package where the machine’s own is not to be used', async () => {
     const stack = await start({ parts: ['postgres'], environment: { ...environment, STACK_SOURCES: 'registry' } });
     expect(stack.part('postgres').source).toBe('registry');
-    const [row] = await query(stack.env['DATABASE_URL']!, 'SHOW server_version_num');
+    const [row] = await queryRows(stack.env['DATABASE_URL']!, 'SHOW server_version_num');
     expect(Number(row?.['server_version_num'])).toBeGreaterThan(180_000);
+  });
+
+  test('comes up although the PostgreSQL found now is another version than the one that made the data', async ({ skip }) => {
+    const first = await start({ parts: ['postgres'], durability: 'durable', environment: { ...environment, STACK_SOURCES: 'registry' } });
+    const [made] = await queryRows(first.env['DATABASE_URL']!, 'SHOW server_version');
+    await first.stop();
+    const second = await start({ parts: ['postgres'], durability: 'durable' });
+    const [now] = await queryRows(second.env['DATABASE_URL']!, 'SHOW server_version');
+    if (now?.['server_version'] === made?.['server_version']) skip('this machine has no other PostgreSQL');
+    expect(second.part('postgres').source).toBe('machine');
   });
 });
 
@@ -214,7 +209,7 @@ describe('a machine with a container engine', () => {
     const { PATH } = await docker('echo "cannot pull" >&2; exit 1');
     const stack = await start({ parts: ['postgres'], environment: { ...environment, PATH } });
     expect(stack.part('postgres').source).not.toBe('compose');
-    expect(await query(stack.env['DATABASE_URL']!, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    expect(await queryRows(stack.env['DATABASE_URL']!, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
   });
 
   test('is not asked when STACK_SOURCES leaves compose out', async () => {

@@ -8,11 +8,12 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-async function run(databaseUrl: string, sql: string): Promise<void> {
+/** Runs one statement on a connection of its own and gives its rows. */
+export async function queryRows(databaseUrl: string, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query<Record<string, unknown>>(sql)).rows;
   } finally {
     await client.end();
   }
@@ -22,8 +23,13 @@ async function run(databaseUrl: string, sql: string): Promise<void> {
 export async function createTestDatabase(serverUrl: string | undefined = inject('stack')['DATABASE_URL']): Promise<TestDatabase> {
   if (serverUrl === undefined) throw new Error('The stack gave no DATABASE_URL: name test/support/stack-setup.ts as the globalSetup of this project.');
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await run(serverUrl, `CREATE DATABASE ${name}`);
+  await queryRows(serverUrl, `CREATE DATABASE ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  return { databaseUrl: url.href, drop: () => run(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return {
+    databaseUrl: url.href,
+    async drop() {
+      await queryRows(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
 }
