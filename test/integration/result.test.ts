@@ -90,8 +90,8 @@ test('what was erased after a cancel raises an alarm', async () => {
 });
 
 describe('a workflow that is not there', () => {
-  const handlerWith = (signalResult: SignalResult, patienceMs: number) =>
-    createResultHandler({ database: house.database, signalResult, patienceMs, metrics: createMetrics(), log: house.log });
+  const handlerWith = (signalResult: SignalResult, patienceMs: number, counted = createMetrics()) =>
+    createResultHandler({ database: house.database, signalResult, patienceMs, metrics: counted, log: house.log });
 
   test('is waited for no longer than the patience, and then the ledger keeps the result', async () => {
     const job = await sentJob(house.database);
@@ -111,10 +111,12 @@ describe('a workflow that is not there', () => {
 
   test('has nothing to be told when the deletion ended meanwhile', async () => {
     const job = await sentJob(house.database);
+    const counted = createMetrics();
     const handler = handlerWith(async () => {
       await house.database.rows(`UPDATE deletions SET status = 'COMPLETED' WHERE request_id = $1`, [job.requestId]);
       return 'not-found';
-    }, 60_000);
+    }, 60_000, counted);
     await handler(incoming(TOPICS.airflowResult, result(job.jobId, 'SUCCESS')));
+    expect((await counted.results.get()).values).toMatchObject([{ labels: { outcome: 'ended' }, value: 1 }]);
   });
 });
