@@ -62,6 +62,13 @@ async function findDistribution(context: FetchContext): Promise<Program | undefi
   return { label: dirname(dirname(script)), command: java, extra: { classPath: join(libs, '*') } };
 }
 
+/** A Kafka UUID (22 characters of base64url); one that began with a dash would be taken for an option. */
+export function newClusterId(random: (size: number) => Buffer = randomBytes): string {
+  const bytes = random(16);
+  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0);
+  return bytes.toString('base64url');
+}
+
 async function fetchKafka(context: FetchContext): Promise<Program> {
   const java = await findJava(JAVA_MINIMUM, context.environment, REMEDY).catch((error: unknown) => {
     if (error instanceof MissingToolError) throw new MissingToolError(`Kafka cannot be started: ${error.message}`);
@@ -107,8 +114,7 @@ export const kafka: Part = {
     await writeFile(propertiesFile, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''));
     const classPath = program.extra?.['classPath'] ?? '';
     if (!(await exists(join(context.dataDir, 'log', 'meta.properties')))) {
-      const clusterId = randomBytes(16).toString('base64url');
-      const format = [...FAST_START, ...LOGGING, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', propertiesFile];
+      const format = [...FAST_START, ...LOGGING, '-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', newClusterId(), '-c', propertiesFile];
       await runCommand(program.command, format, { env: context.environment, signal: context.signal });
     }
     return {

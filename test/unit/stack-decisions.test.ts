@@ -12,7 +12,7 @@ import { defaultCacheDir } from '../../stack/fetch/cache.js';
 import { javaMajor, pomOf } from '../../stack/fetch/maven.js';
 import { pythonVersion } from '../../stack/fetch/python.js';
 import { archiveUrl } from '../../stack/fetch/temporal-cli.js';
-import { brokerProperties, kafka } from '../../stack/kafka.js';
+import { brokerProperties, kafka, newClusterId } from '../../stack/kafka.js';
 import type { FetchContext, PartContext } from '../../stack/parts.js';
 import { choosePorts } from '../../stack/ports.js';
 import { apiVersionsRequest, startupMessage } from '../../stack/probes.js';
@@ -195,6 +195,11 @@ describe('what programs are told', () => {
       'offsets.topic.replication.factor': '1',
     });
     expect(brokerProperties({ ...context, kafka: { properties: { 'message.max.bytes': '1000' } } })['message.max.bytes']).toBe('1000');
+  });
+
+  test('has a cluster id that no command takes for an option', () => {
+    expect(newClusterId(() => Buffer.alloc(16, 0xff))).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/);
+    expect(newClusterId()).not.toBe(newClusterId());
   });
   test('a pom names the artifacts, a download its platform, a compose project its folder', () => {
     expect(pomOf([{ group: 'g', artifact: 'a', version: '1' }])).toContain('<groupId>g</groupId><artifactId>a</artifactId><version>1</version>');
