@@ -31,10 +31,10 @@ export interface Stage {
   readonly signal: AbortSignal;
 }
 
-/** How it went: what was seen, and what had not come when time was up. */
+/** How it went: what was seen, and what did not come. */
 export interface Play {
   readonly seen: Seen;
-  /** Undefined when all came in time. */
+  /** Undefined when all came. */
   readonly missing: string | undefined;
 }
 
@@ -42,7 +42,8 @@ export interface Play {
 const PROVISIONED_AT = '2026-01-15T09:00:00Z';
 const POLL_MS = 300;
 
-class OutOfTime extends Error {}
+/** There is no use in waiting longer; the message says for what. */
+class NothingMoreComes extends Error {}
 
 /** Plays the script: sends, watches, answers what it sees, until all has come or time is up. */
 export async function play(stage: Stage): Promise<Play> {
@@ -69,7 +70,9 @@ export async function play(stage: Stage): Promise<Play> {
       signal.throwIfAborted();
       await look();
       if (await holds()) return;
-      if (Date.now() > stage.deadlineMs) throw new OutOfTime(what());
+      const stuck = [...deletions.values()].find(({ parked, failure }) => parked && failure?.code !== 'DEPENDENCY_BLOCKED');
+      if (stuck) throw new NothingMoreComes(`${stuck.requestId} is parked: ${stuck.failure?.code ?? stuck.status}, and nobody here moves it`);
+      if (Date.now() > stage.deadlineMs) throw new NothingMoreComes(`time is up: ${what()}`);
       await delay(POLL_MS, undefined, { signal });
     }
   };
@@ -92,7 +95,7 @@ export async function play(stage: Stage): Promise<Play> {
     await until(() => `${bus.seen.deadLetters.length} of ${malformed} dead letters are there`, () => bus.seen.deadLetters.length >= malformed);
     await until(() => 'not all messages were read or sent', async () => (await stage.outboxIsEmpty()) && (await bus.isDrained()));
   } catch (error) {
-    if (!(error instanceof OutOfTime)) throw error;
+    if (!(error instanceof NothingMoreComes)) throw error;
     missing = error.message;
   }
   // Once more, also those that had ended: a redelivery must not have changed them.

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { VARIABLES } from '../../platform/config-variables.js';
 import { PartFailedError } from '../errors.js';
 import { lastLines, type ProcessKeeper } from '../processes.js';
 import type { Environment } from '../settings.js';
@@ -29,12 +30,12 @@ const QUICK = {
   API_HOST: '127.0.0.1',
 } as const;
 
-/** Variables that say where things are: only the stack's own say it here. */
-const ADDRESSES = /^(KAFKA|TEMPORAL|DATABASE|AIRFLOW|ERASER|EXPUNGE|SUBJECT|API|HEALTH|POLICY)_?/;
-
-/** The environment of the roles: the machine's, without what it says about other systems, and the stack's. */
+/**
+ * The environment of the roles: the machine's, but of Expunge's and Temporal's own variables only what the stack and the
+ * demo set, so that a person's settings for another Expunge do not change what the demo shows.
+ */
 export const rolesEnv = (environment: Environment, stackEnv: Readonly<Record<string, string>>): Record<string, string | undefined> => ({
-  ...Object.fromEntries(Object.entries(environment).filter(([name]) => !ADDRESSES.test(name))),
+  ...Object.fromEntries(Object.entries(environment).filter(([name]) => name === 'LOG_LEVEL' || !(name in VARIABLES || name.startsWith('TEMPORAL_')))),
   ...stackEnv,
   ...QUICK,
 });
