@@ -44,7 +44,7 @@ export function renderFrame({ heading, rows, feed }: Frame, { columns, lines, pa
 function tableLines(rows: readonly Row[], columns: number, paint: Paint): string[] {
   const { mark, status, attempt, since } = FIXED;
   const free = Math.max(0, columns - mark - status - attempt - since);
-  const title = Math.min(24, Math.floor(free * 0.3));
+  const title = Math.min(24, Math.floor(free * 0.35));
   const subject = Math.min(27, Math.floor(free * 0.4));
   const run = Math.max(0, free - title - subject - 1);
   const widths = [mark, title, subject, status, attempt, since, run];
