@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
 import { taskQueueFor } from './contracts/names/index.js';
@@ -10,6 +9,7 @@ import { loadPolicies } from './platform/policies.js';
 import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
 import { connectWorker } from './platform/temporal.js';
+import { bundleWorkflows } from './platform/workflow-bundle.js';
 import { openDatabase } from './store/database.js';
 import { checkSchema } from './store/migrate.js';
 
@@ -38,10 +38,7 @@ export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRol
     },
     (activity, error) => log.warn({ activity, err: error }, 'an activity failed and is tried again'),
   );
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  });
+  const workflowBundle = await bundleWorkflows();
   const workers = await Promise.all(
     policies.lanes.map((lane) =>
       Worker.create({

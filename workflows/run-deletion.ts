@@ -15,6 +15,8 @@ export interface DeletionResult {
 
 /** Runs the deletion of a subject, and then, as a new run, the deletion of whoever asked too late to share it. */
 export async function runDeletion(input: DeletionInput, waiting: readonly DeletionInput[] = [], carried?: Carried): Promise<DeletionResult> {
+  // Not of this version's form, or not readable: a worker that can read it must carry on, so the task fails, not the workflow.
+  if (typeof input.requestId !== 'string') throw new Error('the input of this workflow cannot be read');
   const inbox = emptyInbox(waiting);
   const deletion = newDeletion(input, inbox, carried);
   deletion.startOverWhenLong = () =>

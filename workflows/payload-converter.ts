@@ -1,0 +1,18 @@
+import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
+
+/**
+ * Reads what workflows are given. Anyone may signal a workflow with `temporal workflow signal`, in any encoding: what cannot
+ * be read counts as an input of no known form, where the usual converter would fail the workflow's every task from then on.
+ */
+export const payloadConverter: PayloadConverter = {
+  toPayload: <T>(value: T) => defaultPayloadConverter.toPayload(value),
+  fromPayload: <T>(payload: Payload): T => {
+    try {
+      return defaultPayloadConverter.fromPayload<T>(payload);
+    } catch {
+      return UNREADABLE as T;
+    }
+  },
+};
+
+const UNREADABLE = { unreadable: true };
