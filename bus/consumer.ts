@@ -2,7 +2,7 @@ import { existingTopics, groupLag, type PartitionLag } from './admin.js';
 import { backoffMs } from './backoff.rules.js';
 import type { DeadLetters } from './dead-letters.js';
 import { pause, within } from './deadline.js';
-import type { Outage } from './delivery.js';
+import { orderByKey, type OrderOf, type Outage } from './delivery.js';
 import { FinishedLate } from './finished-late.js';
 import { GroupSession } from './group-session.js';
 import { type KafkaClient, rootCause } from './kafka.js';
@@ -31,6 +31,8 @@ export interface ConsumerOptions {
   readonly retryCapMs?: number;
   readonly metrics?: ConsumerMetrics;
   readonly onOutage?: (outage: Outage) => void;
+  /** What is handled in order; by key when left out. */
+  readonly orderOf?: OrderOf;
 }
 
 export interface Consumer {
@@ -75,6 +77,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       commitIntervalMs: options.commitIntervalMs ?? 500,
       retryBaseMs: options.retryBaseMs ?? 200,
       retryCapMs: options.retryCapMs ?? 10_000,
+      orderOf: options.orderOf ?? orderByKey,
       onOutage: (outage) => {
         log.warn({ topic: outage.topic, partition: outage.partition, offset: outage.offset, attempt: outage.attempt, waitMs: outage.waitMs, err: outage.error }, 'a message waits for an outage to end');
         options.onOutage?.(outage);

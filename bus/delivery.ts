@@ -21,6 +21,7 @@ export interface DeliveryOptions {
   readonly retryCapMs: number;
   readonly metrics: ConsumerMetrics;
   readonly onOutage: (outage: Outage) => void;
+  readonly orderOf: OrderOf;
   readonly log: BusLog;
 }
 
@@ -33,9 +34,17 @@ export interface Delivery {
   readonly done: () => void;
 }
 
-/** One chain per key of a partition; a message without a key is in no order with any other. */
-export const chainOf = ({ topic, partition, key, offset }: Pick<IncomingMessage, 'topic' | 'partition' | 'key' | 'offset'>): string =>
-  `${topic}/${partition}/${key === null ? `@${offset}` : `=${key.toString('latin1')}`}`;
+/** What orders messages: those of one partition that it names alike are handled one after another; null is in no order with any other. */
+export type OrderOf = (message: Pick<IncomingMessage, 'key' | 'headers'>) => string | null;
+
+/** As Kafka means it. */
+export const orderByKey: OrderOf = ({ key }) => key && key.toString('latin1');
+
+/** The chain of a message. */
+export const chainOf = (message: Pick<IncomingMessage, 'topic' | 'partition' | 'key' | 'headers' | 'offset'>, orderOf: OrderOf = orderByKey): string => {
+  const order = orderOf(message);
+  return `${message.topic}/${message.partition}/${order === null ? `@${message.offset}` : `=${order}`}`;
+};
 
 /** The job that delivers a message: handled, kept as a dead letter, or waiting until one of the two works. */
 export function deliveryJob({ message, handler, alreadyDone, done }: Delivery, options: DeliveryOptions): Job {
@@ -74,7 +83,7 @@ export function deliveryJob({ message, handler, alreadyDone, done }: Delivery, o
   };
 
   return {
-    chain: chainOf(message),
+    chain: chainOf(message, options.orderOf),
     signal,
     attempt: async () => {
       if (gone()) return undefined;

@@ -98,7 +98,7 @@ def _specs(settings: Settings, options: argparse.Namespace) -> list[DagSpec]:
     for text in options.lane:
         name, _, runs = text.partition("=")
         if runs and (not runs.isdigit() or int(runs) < 1):
-            raise ConfigError("--lane", [f"{text!r}: write NAME or NAME=RUNS, such as bulk=4"])
+            raise ConfigError("--lane", [f"{text!r}: write NAME or NAME=RUNS, such as heavy=4"])
         suffix = "" if name == DEFAULT_LANE else f"__{name}"
         caps = Caps(max_active_runs=int(runs)) if runs else Caps()
         specs = [spec for spec in specs if spec.dag_id != f"{SERVICE_DAG}{suffix}"]

@@ -192,7 +192,7 @@ stores:
   db: { kind: postgres, url_env: TEST_DB_URL }
   files: { kind: objects, url_env: TEST_FILES_URL }
 lanes:
-  bulk: { max_active_runs: 2 }
+  heavy: { max_active_runs: 2 }
 erasers:
   user:
     - { store: files, prefix: "users/{user_id}/", count: files_deleted }

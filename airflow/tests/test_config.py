@@ -26,7 +26,7 @@ def test_the_example_is_valid():
         "user_cleanup_dag",
         "tenant_cleanup_dag",
         "service_cleanup_dag",
-        "service_cleanup_dag__bulk",
+        "service_cleanup_dag__heavy",
     ]
     assert len({spec.pool for spec in erasers.dags()}) == 4
 
@@ -103,5 +103,5 @@ def test_a_missing_file_says_what_to_set(tmp_path):
 
 def test_pool_slots_follow_the_runs_and_the_default_lane_is_always_there():
     erasers = parse_erasers(ERASERS)
-    assert erasers.lanes["bulk"].pool_slots == 2
+    assert erasers.lanes["heavy"].pool_slots == 2
     assert erasers.lanes["default"].max_active_runs == 16

@@ -22,10 +22,10 @@ def dags():
 
 
 def test_there_is_a_dag_per_kind_and_lane_with_pool_and_caps_of_its_own(dags):
-    assert set(dags) == {"user_cleanup_dag", "tenant_cleanup_dag", "service_cleanup_dag", "service_cleanup_dag__bulk"}
-    assert dags["service_cleanup_dag__bulk"].max_active_runs == 4
+    assert set(dags) == {"user_cleanup_dag", "tenant_cleanup_dag", "service_cleanup_dag", "service_cleanup_dag__heavy"}
+    assert dags["service_cleanup_dag__heavy"].max_active_runs == 4
     pools = {dag_id: {task.pool for task in dag.tasks} for dag_id, dag in dags.items()}
-    assert pools["service_cleanup_dag__bulk"] == {"expunge_service__bulk"}
+    assert pools["service_cleanup_dag__heavy"] == {"expunge_service__heavy"}
     assert len(set().union(*pools.values())) == 4
 
 

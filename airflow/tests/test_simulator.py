@@ -14,7 +14,7 @@ from simulator.state_file import StateFile
 
 CONF = {"tenant_id": "tenant-1", "target_service": "cloud-storage", "target_instance": "srv-1", "dry_run": False}
 SERVICE_DAG = "service_cleanup_dag"
-BULK_DAG = "service_cleanup_dag__bulk"
+HEAVY_DAG = "service_cleanup_dag__heavy"
 
 
 class Simulator(Client):
@@ -135,7 +135,7 @@ def test_the_same_run_id_is_a_conflict_in_one_dag_only(simulator):
     assert simulator.trigger(SERVICE_DAG, "same", CONF)[0] == 200
     status, answer = simulator.trigger(SERVICE_DAG, "same", {})
     assert status == 409 and answer["detail"]["reason"] == "Unique constraint violation"
-    assert simulator.trigger(BULK_DAG, "same", CONF)[0] == 200
+    assert simulator.trigger(HEAVY_DAG, "same", CONF)[0] == 200
     stats = simulator.call("GET", "/simulator/stats")[1]
     assert (stats["posts"], stats["accepted"], stats["conflicts"]) == (3, 2, 1)
 
@@ -148,15 +148,15 @@ def test_what_is_not_there_is_a_404(simulator):
 
 
 def test_a_lane_runs_no_more_than_its_cap_and_stops_no_other(simulator):
-    simulator.call("POST", "/simulator/knobs", {"mode": "answer", "durations": {BULK_DAG: 60_000}})
+    simulator.call("POST", "/simulator/knobs", {"mode": "answer", "durations": {HEAVY_DAG: 60_000}})
     for number in range(5):
-        simulator.trigger(BULK_DAG, f"slow-{number}", CONF)
+        simulator.trigger(HEAVY_DAG, f"slow-{number}", CONF)
     simulator.trigger(SERVICE_DAG, "fast", CONF)
     assert simulator.ended(SERVICE_DAG, "fast") == "success"
-    assert [simulator.run(BULK_DAG, f"slow-{number}")["state"] for number in range(5)] == ["running"] * 2 + ["queued"] * 3
-    bulk = simulator.call("GET", "/simulator/stats")[1]["dags"][BULK_DAG]
-    assert (bulk["active"], bulk["queued"], bulk["most_active"]) == (2, 3, 2)
-    listed = simulator.call("GET", f"/api/v2/dags/{BULK_DAG}/dagRuns?state=queued&limit=2")[1]
+    assert [simulator.run(HEAVY_DAG, f"slow-{number}")["state"] for number in range(5)] == ["running"] * 2 + ["queued"] * 3
+    heavy = simulator.call("GET", "/simulator/stats")[1]["dags"][HEAVY_DAG]
+    assert (heavy["active"], heavy["queued"], heavy["most_active"]) == (2, 3, 2)
+    listed = simulator.call("GET", f"/api/v2/dags/{HEAVY_DAG}/dagRuns?state=queued&limit=2")[1]
     assert [run["dag_run_id"] for run in listed["dag_runs"]] == ["slow-2", "slow-3"] and listed["total_entries"] == 3
     assert simulator.call("GET", "/api/v2/dags/~/dagRuns")[1]["total_entries"] == 6
 
@@ -256,10 +256,10 @@ def test_posts_misbehave_as_asked_and_recover(simulator):
 
 
 def test_a_dag_can_be_missing_for_a_while(simulator):
-    simulator.call("POST", f"/simulator/dags/{BULK_DAG}", {"present": False})
-    assert simulator.trigger(BULK_DAG, "job", CONF)[0] == 404
+    simulator.call("POST", f"/simulator/dags/{HEAVY_DAG}", {"present": False})
+    assert simulator.trigger(HEAVY_DAG, "job", CONF)[0] == 404
     simulator.call("POST", "/simulator/reset")
-    assert simulator.trigger(BULK_DAG, "job", CONF)[0] == 200
+    assert simulator.trigger(HEAVY_DAG, "job", CONF)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -310,15 +310,15 @@ def test_runs_survive_a_restart_and_what_ran_runs_again(simulators, published, t
     first.call("POST", "/simulator/silent", {"end": "running"})
     first.trigger(SERVICE_DAG, "cut-off", CONF)
     wait_for(lambda: first.tasks(SERVICE_DAG, "cut-off")["erase"] == "running")
-    first.call("PATCH", f"/api/v2/dags/{BULK_DAG}", {"is_paused": True})
-    first.trigger(BULK_DAG, "queued", CONF)
+    first.call("PATCH", f"/api/v2/dags/{HEAVY_DAG}", {"is_paused": True})
+    first.trigger(HEAVY_DAG, "queued", CONF)
     first.stop()
     second = simulators(state=state)
     assert second.run(SERVICE_DAG, "done")["state"] == "success"
     assert second.trigger(SERVICE_DAG, "done", CONF)[0] == 409
     assert second.ended(SERVICE_DAG, "cut-off") == "success"
     assert published.by_job("cut-off") and published.by_job("queued") is None
-    assert second.run(BULK_DAG, "queued")["state"] == "queued"
+    assert second.run(HEAVY_DAG, "queued")["state"] == "queued"
 
 
 def test_a_result_that_kafka_does_not_take_is_tried_again(simulators):

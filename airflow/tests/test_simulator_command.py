@@ -39,7 +39,7 @@ def test_it_starts_within_a_second_and_stops_when_told(tmp_path):
         assert time.monotonic() - began < 5
         client = Client(line.split()[-1])
         assert client.call("GET", "/api/v2/dags/service_cleanup_dag__gpu")[1]["max_active_runs"] == 3
-        assert client.call("GET", "/api/v2/dags/service_cleanup_dag__bulk")[1]["max_active_runs"] == 2
+        assert client.call("GET", "/api/v2/dags/service_cleanup_dag__heavy")[1]["max_active_runs"] == 2
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0

@@ -1,4 +1,6 @@
+import type { OrderOf } from '../../bus/delivery.js';
 import { DEFAULT_LANE, TOPICS } from '../../contracts/names/index.js';
+import { headerText } from '../../contracts/topics/index.js';
 import { loadPolicies } from '../../platform/policies.js';
 import type { StartRole } from '../../platform/roles.js';
 import { consumeAs, kafkaFor } from '../bus-connection.js';
@@ -13,6 +15,12 @@ import { watchOnce } from './watcher.js';
 /** Triggers that wait for their lane hold a place: there must be room for those of other lanes behind them. */
 const IN_HAND = { maxConcurrency: 4_000, maxInFlight: 2_000 };
 
+/**
+ * Triggers of one job are in order, those of one tenant are not: a slow lane of it must not hold its others up. A trigger's event id
+ * names its job.
+ */
+const orderByJob: OrderOf = ({ headers, key }) => headerText(headers, 'event_id') ?? key?.toString('latin1') ?? null;
+
 /** Starts DAG runs in Airflow, and watches those that are overdue. */
 export const startTriggerBridge: StartRole = async (deps) => {
   const { config, log, metrics } = deps;
@@ -26,7 +34,7 @@ export const startTriggerBridge: StartRole = async (deps) => {
   const consumer = consumeAs('trigger', kafkaFor('trigger', config, log), (producer) => {
     const speak = createSpeak(producer);
     return { [TOPICS.airflowTrigger]: createPostRun({ database, airflow, slots, speak, dagMissingGraceMs, metrics, log }) };
-  }, deps, IN_HAND);
+  }, deps, { ...IN_HAND, orderOf: orderByJob });
   const watcher = periodically(
     async (signal) => ((await watchOnce({ database, airflow, speak: createSpeak(consumer.producer), overdueMs: watcherIntervalMs, metrics, log }, signal)) ? 0 : undefined),
     { name: 'watcher', everyMs: watcherIntervalMs, log },

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { deadLetterOf, replayOf, type DeadLetters } from '../../bus/dead-letters.js';
-import { chainOf, deliveryJob, type Outage } from '../../bus/delivery.js';
+import { chainOf, deliveryJob, orderByKey, type Outage } from '../../bus/delivery.js';
 import { KeyedDispatcher, type Job } from '../../bus/keyed-dispatcher.js';
 import type { MessageHandler } from '../../bus/messages.js';
 import { MessageFault, type MessageHeaders } from '../../contracts/topics/index.js';
@@ -19,7 +19,7 @@ function job(handler: MessageHandler, keep: DeadLetters['keep'] = () => Promise.
     outages,
     job: deliveryJob(
       { message: given, handler, alreadyDone: () => false, done },
-      { deadLetters: { keep }, retryBaseMs: 100, retryCapMs: 1000, metrics: {}, onOutage: (outage) => outages.push(outage), log: quiet },
+      { deadLetters: { keep }, retryBaseMs: 100, retryCapMs: 1000, metrics: {}, onOutage: (outage) => outages.push(outage), orderOf: orderByKey, log: quiet },
     ),
   };
 }
@@ -107,8 +107,14 @@ describe('the dispatcher', () => {
     retry.abort();
     await dispatcher.idle();
   });
+  it('has one chain for each order that it is told of', () => {
+    const byHeader = ({ headers }: { headers: object }) => Object.keys(headers)[0] ?? null;
+    const chains = [message('a', '1', { x: '' }), message('b', '2', { x: '' }), message('a', '3', { y: '' }), message('a', '4')].map((one) => chainOf(one, byHeader));
+    expect(new Set(chains).size).toBe(3);
+    expect(chains[0]).toBe(chains[1]);
+  });
   it('has one chain for each key of a partition, and none for messages without a key', () => {
-    const chains = [message('a'), message('a', '8'), message('b'), { ...message('a'), partition: 3 }, message(null), message(null, '8'), message('@7')].map(chainOf);
+    const chains = [message('a'), message('a', '8'), message('b'), { ...message('a'), partition: 3 }, message(null), message(null, '8'), message('@7')].map((one) => chainOf(one));
     expect(new Set(chains).size).toBe(6);
     expect(chains[0]).toBe(chains[1]);
   });
