@@ -7,7 +7,7 @@ let house: House;
 beforeAll(async () => {
   house = await openHouse({ env: { RESULT_TIMEOUT: '2s', WATCHER_INTERVAL: '30s' } });
 });
-afterEach(() => house.airflow.turn('reset'));
+afterEach(() => house.airflow.turn('reset', { runs: true }));
 afterAll(() => house.close());
 
 const USER_DAG = 'user_cleanup_dag';
@@ -130,6 +130,5 @@ describe('a lane that is full in Airflow', () => {
     // Speaks for Airflow, so that nothing of this is left.
     await house.send(...heavy.map(({ requestId }) => airflowResult(`del_req_${requestId}`, 'SUCCESS')));
     for (const { requestId } of heavy) await whenStatus(house, requestId, 'COMPLETED');
-    await house.airflow.turn('reset', { runs: true });
   });
 });

@@ -8,7 +8,7 @@ let house: House;
 beforeAll(async () => {
   house = await openHouse({ env: { RESULT_TIMEOUT: '4s', WATCHER_INTERVAL: '1s' } });
 });
-afterEach(() => house.airflow.turn('reset'));
+afterEach(() => house.airflow.turn('reset', { runs: true }));
 afterAll(() => house.close());
 
 const USER_DAG = 'user_cleanup_dag';

@@ -15,7 +15,7 @@ export interface HouseRoles {
   kill(signal: NodeJS.Signals, role?: Role): Promise<string[]>;
   /** Adds up a metric over all processes, of samples that have these labels. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
-  /** Ends everything in good order. */
+  /** Ends everything in good order. @throws Error when a process did not end with exit code 0 by itself in time */
   close(): Promise<void>;
 }
 
@@ -27,6 +27,7 @@ interface Member {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
@@ -57,6 +58,7 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
       env: { ...env, HEALTH_PORT: String(member.healthPort) },
       cwd: root,
       logFile,
+      stopGraceMs: STOP_WITHIN_MS,
     });
     member.process = started;
     await waitFor(`${name} is ready (log: ${logFile})`, async () => {
@@ -68,6 +70,14 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
   const kill = async (member: Member, signal: NodeJS.Signals): Promise<string> => {
     member.process?.kill(signal);
     return (await member.process?.exited) ?? 'not started';
+  };
+
+  /** @returns how it ended, unless well */
+  const stop = async (member: Member): Promise<string | undefined> => {
+    if (!runs(member)) return undefined;
+    await member.process?.stop();
+    const how = await member.process?.exited;
+    return how === 'exit code 0' ? undefined : `${member.roles.join(',')}: ${how ?? ''}`;
   };
 
   return {
@@ -82,8 +92,9 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
       return samples.filter((line) => wanted.every((label) => line.includes(label))).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
     },
     close: async () => {
-      await Promise.all(members.map(async ({ process }) => process?.stop()));
+      const bad = (await Promise.all(members.map(stop))).filter((how) => how !== undefined);
       await keeper.close();
+      if (bad.length > 0) throw new Error(`Did not end well (logs: ${logDir}): ${bad.join('; ')}`);
     },
   };
 }

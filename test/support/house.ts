@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -14,6 +13,7 @@ import { openAirflowControl, type AirflowControl } from './airflow-control.js';
 import { openErasableData, type ErasableData } from './erasable-data.js';
 import { createHouseRoles, type HouseRoles, type Split } from './house-roles.js';
 import { openRecorder, type Json, type Recorder } from './recorder.js';
+import { expunge, runProgram, type Finished } from './run-program.js';
 
 export interface HouseOptions {
   /** Configuration of the roles, over that of the stack and the house's own. */
@@ -22,13 +22,6 @@ export interface HouseOptions {
   readonly split?: Split;
   /** The real one has no knobs to turn back; `simulated` when left out. */
   readonly airflowIs?: 'simulated' | 'real';
-}
-
-/** What a command line program left. */
-export interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /** Expunge as a whole: every role a real process, against real parts; Airflow alone is simulated, and erases real rows and files. */
@@ -50,7 +43,6 @@ export interface House {
   close(): Promise<void>;
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const logs = fileURLToPath(new URL('../../.stack/house/', import.meta.url));
 
 /** Timings that let a test see in seconds what takes hours. */
@@ -65,22 +57,11 @@ const QUICK = {
   LOG_LEVEL: 'info',
 };
 
-const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> =>
-  new Promise((resolve) => {
-    execFile(command, args, { env, cwd: root, timeout: 60_000, maxBuffer: 10_000_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });
-    });
-  });
-
-/** Sets everything up, and starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
+/** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
 export async function openHouse({ env: overrides = {}, split = 'together', airflowIs = 'simulated' }: HouseOptions = {}): Promise<House> {
   const stack = inject('stack');
   const { PATH = '', HOME = '' } = process.env;
   const env: Record<string, string> = { PATH, HOME, ...stack, ...QUICK, ...overrides };
-  const cli = (...args: string[]): Promise<Finished> => run(process.execPath, ['--import', 'tsx', 'client/main.ts', ...args], env);
-  const setUp = await cli('setup');
-  if (setUp.code !== 0) throw new Error(`expunge setup ended with ${setUp.code}: ${setUp.stderr}${setUp.stdout}`);
-
   const log = createLog({ level: 'warn' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
   const producer = createProducer({ kafka, log });
@@ -116,8 +97,8 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
         const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`);
         return { status: response.status, body: (await response.json()) as Json };
       },
-      cli,
-      temporalCli: (...args) => run(env['TEMPORAL_CLI'] ?? 'temporal', [...args, '--address', env['TEMPORAL_ADDRESS'] ?? '', '--namespace', env['TEMPORAL_NAMESPACE'] ?? 'default'], env),
+      cli: (...args) => expunge(env, ...args),
+      temporalCli: (...args) => runProgram(env['TEMPORAL_CLI'] ?? 'temporal', [...args, '--address', env['TEMPORAL_ADDRESS'] ?? '', '--namespace', env['TEMPORAL_NAMESPACE'] ?? 'default'], env),
       close,
     };
   } catch (error) {

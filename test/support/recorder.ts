@@ -1,6 +1,7 @@
 import { withAdmin } from '../../bus/admin.js';
 import type { KafkaClient } from '../../bus/kafka.js';
 import { headerText, type MessageHeaders } from '../../contracts/topics/index.js';
+import { waitFor } from './wait-for.js';
 
 /** A message as it was read from its topic. */
 export interface Recorded {
@@ -13,7 +14,7 @@ export interface Recorded {
 /** Keeps what is written to topics from its opening on. */
 export interface Recorder {
   readonly messages: (topic: string) => readonly Recorded[];
-  /** The values of a topic, as JSON, those that the filter takes. */
+  /** The values of a topic that are JSON, those that the filter takes. */
   values(topic: string, takes?: (value: Json) => boolean): Json[];
   /** Hears of every message at once. */
   onMessage(listener: (message: Recorded) => void): () => void;
@@ -23,13 +24,33 @@ export interface Recorder {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Json = Record<string, any>;
 
+function jsonOf({ value }: Recorded): Json | undefined {
+  try {
+    return JSON.parse(value?.toString() ?? '') as Json;
+  } catch {
+    return undefined; // tests send what is none
+  }
+}
+
 export const header = (message: Recorded, name: string): string | undefined => headerText(message.headers, name);
+
+/** Where topics end; of one that was made a moment ago the leader may not know yet that it is. */
+function endsOf(kafka: KafkaClient, topics: readonly string[]): Promise<(readonly [string, { partition: number; high: string }[]])[]> {
+  return waitFor('the topics have leaders', async () => {
+    try {
+      return await withAdmin(kafka, (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
+    } catch (error) {
+      if ((error as { retriable?: boolean }).retriable === true) return undefined;
+      throw error;
+    }
+  });
+}
 
 /** Starts to record; resolves once nothing that is written from now on can be missed. */
 export async function openRecorder(kafka: KafkaClient, topics: readonly string[]): Promise<Recorder> {
   const seen = new Map<string, Recorded[]>(topics.map((topic) => [topic, []]));
   const listeners = new Set<(message: Recorded) => void>();
-  const ends = await withAdmin(kafka, (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
+  const ends = await endsOf(kafka, topics);
   const consumer = kafka.consumer({ groupId: `recorder-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
@@ -55,7 +76,7 @@ export async function openRecorder(kafka: KafkaClient, topics: readonly string[]
   };
   return {
     messages,
-    values: (topic, takes = () => true) => messages(topic).map(({ value }) => JSON.parse(value?.toString() ?? 'null') as Json).filter(takes),
+    values: (topic, takes = () => true) => messages(topic).map(jsonOf).filter((value): value is Json => value !== undefined && takes(value)),
     onMessage: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { startStack, type RunningStack } from '../../stack/start.js';
+import { expunge } from './run-program.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -44,7 +45,7 @@ async function forgetOldRuns(): Promise<void> {
 async function startOnce(kind: Kind): Promise<RunningStack> {
   await forgetOldRuns();
   const whole = kind !== 'parts';
-  return startStack({
+  const stack = await startStack({
     environment: { ...process.env, ...(whole && { ERASERS_FILE: fileURLToPath(new URL('./erasers.yaml', import.meta.url)) }) },
     parts: ['temporal', 'kafka', 'postgres', ...(whole ? (['airflow'] as const) : [])],
     ...(whole && { airflow: kind === 'real' ? ('real' as const) : ('simulated' as const) }),
@@ -57,6 +58,16 @@ async function startOnce(kind: Kind): Promise<RunningStack> {
       console.error(`${part} ended by itself (${how}). Log: ${logFile}`);
     },
   });
+  if (whole) await setUp(stack);
+  return stack;
+}
+
+/** As a person makes ready what Expunge runs on. */
+async function setUp(stack: RunningStack): Promise<void> {
+  const { code, stdout, stderr } = await expunge({ ...process.env, ...stack.env }, 'setup');
+  if (code === 0) return;
+  await stack.stop();
+  throw new Error(`expunge setup ended with ${code}: ${stderr}${stdout}`);
 }
 
 /** Temporal (in memory), Kafka and PostgreSQL for the tests, and Airflow for those of the whole: started once, stopped at the end, gone even after kill -9. */
