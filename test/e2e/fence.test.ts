@@ -98,6 +98,17 @@ describe('the fence: nothing is erased', () => {
     expect(await house.data.ofService(tenantId, 's1')).toHaveLength(2);
   });
 
+  test('by a dry run, which counts what is there and joins nothing', async () => {
+    const [dry, real] = [userRequest(fresh('user')), userRequest(fresh('user'))];
+    await house.data.addUser(dry.key);
+    await house.send({ ...dry, value: { ...dry.value, payload: { ...(dry.value['payload'] as object), dryRun: true } } });
+    expect(await whenStatus(house, dry.requestId, 'COMPLETED')).toMatchObject({ dryRun: true, counts: { db_rows_purged: 3, files_deleted: 1 } });
+    expect(await house.data.ofUser(dry.key)).toHaveLength(UNTOUCHED);
+    await house.send({ ...real, key: dry.key, value: { ...real.value, payload: { ...(real.value['payload'] as object), userId: dry.key } } });
+    await whenStatus(house, real.requestId, 'COMPLETED');
+    expect(await house.data.ofUser(dry.key)).toEqual([]);
+  });
+
   test('a job that nobody asked for does not stand', async () => {
     expect(await house.api('/api/v1/jobs/del_req_nobody')).toMatchObject({ status: 404, body: { status: 404 } });
   });

@@ -140,4 +140,11 @@ describe('messages that look odd and are good', () => {
     expect([...dead('airflow.pipeline.result'), ...dead('airflow.pipeline.trigger')]).toEqual([]);
     await house.airflow.turn('reset', { runs: true });
   });
+
+  test('whatever came, no log names a user, and nothing was taken for a fault of ours', async () => {
+    const logs = await house.logs();
+    expect(logs).not.toMatch(/user_888|jo\+news|@example\.org/);
+    expect(logs).not.toContain(`user_${run}`);
+    expect(logs).not.toMatch(/"level":"(warn|error|fatal)".*waits for an outage/);
+  });
 });

@@ -21,7 +21,7 @@ const fields = (value: Json): string[] => Object.keys(value).sort();
 
 let house: House;
 beforeAll(async () => {
-  house = await openHouse();
+  house = await openHouse({ env: { LOG_LEVEL: 'debug' } });
 });
 afterAll(() => house.close());
 
@@ -101,6 +101,16 @@ describe('the messages of the source documents', () => {
     const kept = `${readable(await handle.fetchHistory())}${readable(await handle.describe())}`;
     expect(kept).toContain('uuid-1234');
     expect(kept).not.toContain('user_888');
+  });
+
+  test('neither do logs, at their most talkative, nor metrics', async () => {
+    const logs = await house.logs();
+    expect(logs).toContain('uuid-1234');
+    expect(logs).toContain('"level":"debug"');
+    expect(logs).not.toContain('user_888');
+    const metrics = await (await fetch(`${house.env['EXPUNGE_API_URL'] ?? ''}/metrics`)).text();
+    expect(metrics).toMatch(/expunge_deletions_ended_total\{.*kind="user".*\} 1/);
+    expect(metrics).not.toMatch(/user_888|uuid-1234/);
   });
 });
 

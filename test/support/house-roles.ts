@@ -4,15 +4,23 @@ import { createProcessKeeper, lastLines, type ManagedProcess } from '../../stack
 import { ROLES, type Role } from '../../platform/roles.js';
 import { waitFor } from './wait-for.js';
 
-/** How roles are shared out to processes: one with all of them, or one for each. */
-export type Split = 'together' | 'apart';
+/** How roles are shared out to processes: one with all of them, one for each, or two with all of them (the API in the first only). */
+export type Split = 'together' | 'apart' | 'twice';
+
+const SETS: Readonly<Record<Split, readonly (readonly Role[])[]>> = {
+  together: [ROLES],
+  apart: ROLES.map((role) => [role]),
+  twice: [ROLES, ROLES.filter((role) => role !== 'api')],
+};
 
 /** The roles of Expunge as child processes, which do not outlive this one. */
 export interface HouseRoles {
   /** Starts what does not run, and waits until it is ready. */
   start(role?: Role): Promise<void>;
-  /** Signals the process of a role, or all processes, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
+  /** Signals the processes of a role, or all, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
   kill(signal: NodeJS.Signals, role?: Role): Promise<string[]>;
+  /** As kill, of the last process only. */
+  killLast(signal: NodeJS.Signals): Promise<string>;
   /** Adds up a metric over all processes, of samples that have these labels. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Ends everything in good order. @throws Error when a process did not end with exit code 0 by itself in time */
@@ -41,15 +49,14 @@ async function freePort(): Promise<number> {
 /** @param logDir where the processes' logs go, one file each. */
 export async function createHouseRoles(env: Readonly<Record<string, string>>, split: Split, logDir: string): Promise<HouseRoles> {
   const keeper = await createProcessKeeper();
-  const sets: readonly (readonly Role[])[] = split === 'together' ? [ROLES] : ROLES.map((role) => [role]);
   const members: Member[] = [];
-  for (const roles of sets) members.push({ roles, healthPort: await freePort() });
+  for (const roles of SETS[split]) members.push({ roles, healthPort: await freePort() });
   const of = (role?: Role): Member[] => members.filter(({ roles }) => role === undefined || roles.includes(role));
   const runs = ({ process }: Member): boolean => process !== undefined && !process.hasExited();
 
   const start = async (member: Member): Promise<void> => {
     if (runs(member)) return;
-    const name = split === 'together' ? 'roles' : member.roles.join('-');
+    const name = member.roles.length === 1 ? member.roles.join() : `roles-${members.indexOf(member) + 1}`;
     const logFile = `${logDir}/${name}.log`;
     const started = await keeper.start({
       name,
@@ -85,6 +92,7 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
       await Promise.all(of(role).map(start));
     },
     kill: (signal, role) => Promise.all(of(role).filter(runs).map((member) => kill(member, signal))),
+    killLast: (signal) => kill(members.at(-1)!, signal),
     metric: async (name, labels = {}) => {
       const texts = await Promise.all(members.filter(runs).map(async ({ healthPort }) => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()));
       const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { inject } from 'vitest';
@@ -35,6 +35,8 @@ export interface House {
   readonly temporal: Client;
   /** Sends messages; a value that is no Buffer goes as JSON. */
   send(...records: (Omit<OutgoingRecord, 'value'> & { readonly value: Buffer | Json | null })[]): Promise<void>;
+  /** All that the roles have logged so far, or one process of them (`roles-2`, `worker`). */
+  logs(process?: string): Promise<string>;
   api(path: string): Promise<{ readonly status: number; readonly body: Json }>;
   /** `expunge <args>`. */
   cli(...args: string[]): Promise<Finished>;
@@ -93,6 +95,7 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
         const results = await producer.send(records.map(({ value, ...record }) => ({ ...record, value: value === null || Buffer.isBuffer(value) ? value : JSON.stringify(value) })));
         for (const result of results) if (!result.ok) throw result.error;
       },
+      logs: async (process = '') => (await Promise.all((await readdir(logDir)).filter((file) => file.startsWith(process)).map((file) => readFile(`${logDir}/${file}`, 'utf8')))).join(''),
       api: async (path) => {
         const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`);
         return { status: response.status, body: (await response.json()) as Json };
