@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { inject } from 'vitest';
 import { createKafka } from '../../bus/kafka.js';
@@ -45,8 +45,6 @@ export interface House {
   close(): Promise<void>;
 }
 
-const logs = fileURLToPath(new URL('../../.stack/house/', import.meta.url));
-
 /** Timings that let a test see in seconds what takes hours. */
 const QUICK = {
   RETRY_BACKOFF: '500ms',
@@ -67,7 +65,7 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
   const log = createLog({ level: 'warn' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
   const producer = createProducer({ kafka, log });
-  const logDir = `${logs}${new Date().toISOString().replaceAll(':', '-')}`;
+  const logDir = join(inject('stackDir'), 'logs', `house-${new Date().toISOString().replaceAll(':', '-')}`);
   await mkdir(logDir, { recursive: true });
   const closing: (() => Promise<unknown>)[] = [() => producer.close()];
   const close = async (): Promise<void> => {
@@ -95,7 +93,7 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
         const results = await producer.send(records.map(({ value, ...record }) => ({ ...record, value: value === null || Buffer.isBuffer(value) ? value : JSON.stringify(value) })));
         for (const result of results) if (!result.ok) throw result.error;
       },
-      logs: async (process = '') => (await Promise.all((await readdir(logDir)).filter((file) => file.startsWith(process)).map((file) => readFile(`${logDir}/${file}`, 'utf8')))).join(''),
+      logs: async (process = '') => (await Promise.all((await readdir(logDir)).filter((file) => file.startsWith(process)).map((file) => readFile(join(logDir, file), 'utf8')))).join(''),
       api: async (path) => {
         const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`);
         return { status: response.status, body: (await response.json()) as Json };

@@ -9,6 +9,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The stack's environment variables: KAFKA_BROKERS, TEMPORAL_ADDRESS, DATABASE_URL and so on. */
     stack: Readonly<Record<string, string>>;
+    /** Where its logs are, and those of what tests start beside it: kept for a few runs. */
+    stackDir: string;
   }
 }
 
@@ -18,6 +20,7 @@ const MAY_BE_RUNNING_MS = 2 * 3_600_000;
 const runs = fileURLToPath(new URL('../../.stack/tests/', import.meta.url));
 
 interface Shared {
+  readonly dir: string;
   readonly starting: Promise<RunningStack>;
   users: number;
 }
@@ -42,7 +45,7 @@ async function forgetOldRuns(): Promise<void> {
   await Promise.all(old.map((run) => rm(join(runs, run), { recursive: true, force: true })));
 }
 
-async function startOnce(kind: Kind): Promise<RunningStack> {
+async function startOnce(kind: Kind, dir: string): Promise<RunningStack> {
   await forgetOldRuns();
   const whole = kind !== 'parts';
   const stack = await startStack({
@@ -50,7 +53,7 @@ async function startOnce(kind: Kind): Promise<RunningStack> {
     parts: ['temporal', 'kafka', 'postgres', ...(whole ? (['airflow'] as const) : [])],
     ...(whole && { airflow: kind === 'real' ? ('real' as const) : ('simulated' as const) }),
     durability: 'throwaway',
-    dir: join(runs, `${nameOf(new Date())}-${process.pid}-${kind}`),
+    dir,
     onProgress: ({ state, title, detail, seconds }) => {
       if (state === 'fetching' && seconds > 2) console.log(`${title}: ${detail}`);
     },
@@ -74,11 +77,13 @@ async function setUp(stack: RunningStack): Promise<void> {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const kind = kindFor(project.name);
   const stacks = (holder.expungeTestStacks ??= new Map<Kind, Shared>());
-  const shared = stacks.get(kind) ?? { starting: startOnce(kind), users: 0 };
+  const dir = join(runs, `${nameOf(new Date())}-${process.pid}-${kind}`);
+  const shared = stacks.get(kind) ?? { dir, starting: startOnce(kind, dir), users: 0 };
   stacks.set(kind, shared);
   shared.users++;
   const stack = await shared.starting;
   project.provide('stack', stack.env);
+  project.provide('stackDir', shared.dir);
   return async () => {
     shared.users--;
     if (shared.users > 0) return;
