@@ -7,7 +7,7 @@ const { History: HistoryType } = proto.temporal.api.history.v1;
 type Json = Record<string, unknown>;
 
 /** What the server counts for itself, and which build the worker was: no replay looks at it. */
-const LEFT_OUT = new Set(['taskId', 'version', 'workerVersion', 'inheritedBuildId', 'historySizeBytes']);
+const LEFT_OUT = new Set(['taskId', 'version', 'workerVersion', 'inheritedBuildId', 'buildId', 'historySizeBytes']);
 
 /** A history as JSON, one event a line. */
 export function historyToJson(history: History): string {
