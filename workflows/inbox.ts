@@ -89,11 +89,11 @@ function openAct(inbox: Inbox, name: ActName, description: string): void {
       const settle: PendingAct['settle'] = (answer) => {
         if ('refused' in answer) log.warn('a signal was ignored', { signal: name, why: answer.refused });
       };
-      inbox.acts.push({ name, act: personActOf(input), settle });
+      inbox.acts.push({ name, act: actOf(inbox, name, input), settle });
     },
     { description: `${description} Input, if any: {by, reason}.` },
   );
-  setHandler(defineUpdate<ActAnswer, [unknown]>(UPDATES[name]), (input) => ask(inbox, name, personActOf(input)), {
+  setHandler(defineUpdate<ActAnswer, [unknown]>(UPDATES[name]), (input) => ask(inbox, name, actOf(inbox, name, input)), {
     validator: (_input: unknown) => {
       const view = inbox.view();
       const refusal = view ? refusalOf(name, view) : NO_DELETION;
@@ -101,6 +101,13 @@ function openAct(inbox: Inbox, name: ActName, description: string): void {
     },
     description: `${description} Input, if any: {by, reason}.`,
   });
+}
+
+/** Which request a cancel withdraws is decided when it comes: done again, it must not withdraw the heir as well. */
+function actOf(inbox: Inbox, name: ActName, input: unknown): PersonAct {
+  const act = personActOf(input);
+  const oldest = inbox.view()?.requestId;
+  return name === 'cancel' && oldest !== undefined ? { requestId: oldest, ...act } : act;
 }
 
 async function ask(inbox: Inbox, name: ActName, act: PersonAct): Promise<ActAnswer> {
