@@ -102,3 +102,23 @@ export function gatherEvents(): ActivityEvents & { readonly seen: string[] } {
 export function outboxOf(database: Database, requestId: string): Promise<{ eventId: string; destination: string; key: string; body: string; target: string }[]> {
   return database.rows('SELECT event_id, destination, key, body, target FROM outbox WHERE request_id = $1 ORDER BY id', [requestId]);
 }
+
+/** Notifications of a request, as they would be sent. */
+export async function notificationsOf(database: Database, requestId: string): Promise<{ notificationId: string; status: string; failureCode: string | null; message: string }[]> {
+  const rows = await outboxOf(database, requestId);
+  return rows
+    .filter(({ destination }) => destination === 'notifications.send')
+    .map(({ body }) => JSON.parse(body) as { notificationId: string; status: string; failureCode: string | null; message: string });
+}
+
+/** Event types of a request on a topic, in order. */
+export async function eventTypesOf(database: Database, requestId: string, destination = 'nova.deletion.events'): Promise<string[]> {
+  const rows = await outboxOf(database, requestId);
+  return rows.filter((row) => row.destination === destination).map(({ body }) => (JSON.parse(body) as { eventType: string }).eventType);
+}
+
+/** A service of a tenant, as a deletion's subject. */
+export const serviceSubject = (tenantId: string, serviceInstanceId: string): Subject => ({ kind: 'service', tenantId, serviceType: 'database', serviceInstanceId });
+
+/** A user nobody else has, as a deletion's subject. */
+export const userSubject = (): Subject => ({ kind: 'user', subjectRef: freshId('v1.ref') });

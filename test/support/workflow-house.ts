@@ -1,125 +1,217 @@
-import { fileURLToPath } from 'node:url';
-import type { WorkflowHandle } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { inject } from 'vitest';
 import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
-import { SIGNALS, taskQueueFor, WORKFLOW_TYPES, type DeletionInput } from '../../contracts/names/index.js';
+import type { serviceDeletion } from '../../workflows/index.js';
+import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
+import { signalTransport } from '../../bridges/relay/transports.js';
+import { SEARCH_ATTRIBUTES, SIGNALS, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
+import { setUpTemporal } from '../../client/setup/temporal.js';
+import { createLog } from '../../platform/log.js';
 import { openDatabase, type Database } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { readDeletion, type DeletionRecord } from '../../store/ledger/read.js';
+import { recordResult, type RecordedResult } from '../../store/ledger/results.js';
+import { markSent, nextUnsent } from '../../store/outbox.js';
+import { OUTBOX_LANES } from '../../store/outbox-lanes.js';
+import { bundleWorkflows } from '../../platform/workflow-bundle.js';
 import { createTestDatabase } from './databases.js';
-import { gatherEvents, receiveRequest, testPolicy, type TestRequest } from './deletions.js';
+import { freshId, gatherEvents, receiveRequest, testPolicy, type TestRequest } from './deletions.js';
 import { createTimeSkippingEnvironment } from './time-skipping.js';
+import { waitFor } from './wait-for.js';
 
 // temporal.api.enums.v1.IndexedValueType
-const KEYWORD = 2;
-const BOOL = 5;
+const INDEXED_VALUE_TYPES = { KEYWORD: 2, BOOL: 5 } as const;
+
+export type Wrap = (activities: Activities) => Activities;
+
+export interface HouseOptions {
+  /** The server that skips time when left out; the real one has updates at the end of a run, continue-as-new and reset. */
+  readonly server?: 'real';
+  /** May put something in front of the activities, a fault for instance. */
+  readonly wrap?: Wrap;
+  readonly inventoryMaxStalenessMs?: number;
+  readonly tenantPurgeGraceMs?: number;
+}
 
 /** The workflows on the time-skipping server, with the real activities on a real PostgreSQL. */
 export interface WorkflowHouse {
   readonly environment: TestWorkflowEnvironment;
+  /** Unlike the environment's own, it lets no time skip while it waits for a result: only `environment.sleep` does. */
+  readonly client: Client;
   readonly database: Database;
   readonly events: ReturnType<typeof gatherEvents>;
-  /** Receives a request and starts its workflow. */
+  /** Receives a request and starts its workflow, or has it join the one that runs, as the ingress does. */
   start(request: TestRequest): Promise<Running>;
-  /** The result of an attempt, as the result bridge signals it. */
-  result(running: Running, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: string): Promise<void>;
+  /** The result of a job, as the result bridge takes it: into the ledger, then to the workflow. */
+  jobResult(jobId: string, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode, errorText?: string): Promise<RecordedResult>;
+  /** The result of an attempt of a deletion's request. */
+  result(running: Pick<Running, 'input'>, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<RecordedResult>;
+  /** Delivers what waits in the outbox to wake workflows, as the relay does. @returns the workflow ids */
+  relay(): Promise<string[]>;
   read(requestId: string): Promise<DeletionRecord>;
   /** Waits until the ledger says so; time does not skip meanwhile. */
   until(requestId: string, what: string, holds: (record: DeletionRecord) => boolean): Promise<DeletionRecord>;
+  untilStatus(requestId: string, status: DeletionRecord['deletion']['status']): Promise<DeletionRecord>;
+  /** Stops the worker and starts another, with activities wrapped as said. */
+  restartWorker(wrap?: Wrap): Promise<void>;
   close(): Promise<void>;
 }
+
+type DeletionHandle = WorkflowHandle<typeof serviceDeletion>;
 
 export interface Running {
   readonly input: DeletionInput;
   readonly workflowId: string;
-  readonly handle: WorkflowHandle;
+  readonly outcome: 'started' | 'joined';
+  readonly handle: DeletionHandle;
 }
 
 let bundle: Promise<WorkflowBundle> | undefined;
 
 /** The workflows' bundle, made once per process. */
 export const workflowBundle = (): Promise<WorkflowBundle> =>
-  (bundle ??= bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  }));
+  (bundle ??= bundleWorkflows());
 
-/** Opens the house. `wrap` may put something in front of the activities, a fault for instance. */
-export async function openWorkflowHouse(wrap: (activities: Activities) => Activities = (activities) => activities): Promise<WorkflowHouse> {
+/** Sets Temporal's runtime to say errors only; once per process. */
+export function quietRuntime(): void {
   try {
     Runtime.install({ logger: new DefaultLogger('ERROR') });
   } catch {
     // Installed by an earlier house of this process.
   }
-  const { databaseUrl, drop } = await createTestDatabase();
-  const database = openDatabase({ url: databaseUrl });
-  await migrate(database);
+}
+
+const HOUR_MS = 3_600_000;
+
+async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
   const environment = await createTimeSkippingEnvironment();
   await environment.connection.operatorService.addSearchAttributes({
     namespace: 'default',
-    searchAttributes: { DeletionStatus: KEYWORD, RequestId: KEYWORD, TraceId: KEYWORD, GdprMode: BOOL },
+    searchAttributes: Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, INDEXED_VALUE_TYPES[type]])),
   });
+  return environment;
+}
+
+/** The stack's Temporal, in a namespace that no other test uses. */
+async function realEnvironment(): Promise<TestWorkflowEnvironment> {
+  const address = inject('stack')['TEMPORAL_ADDRESS'];
+  if (address === undefined) throw new Error('The stack gave no TEMPORAL_ADDRESS.');
+  const namespace = freshId('house');
+  await setUpTemporal({ temporal: { namespace, connection: { address } }, retentionMs: 72 * HOUR_MS, waitMs: 60_000, log: createLog({ level: 'fatal' }) });
+  return TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+}
+
+/** Opens the house. */
+export async function openWorkflowHouse(options: HouseOptions = {}): Promise<WorkflowHouse> {
+  quietRuntime();
+  const testDatabase = await createTestDatabase();
+  const database = openDatabase({ url: testDatabase.databaseUrl });
+  await migrate(database);
+  const environment = options.server === 'real' ? await realEnvironment() : await timeSkippingEnvironment();
   const events = gatherEvents();
-  const activities = wrap(
-    createActivities(
-      {
-        database,
-        topicPrefix: 'nova',
-        inventoryMaxStalenessMs: 30_000,
-        tenantPurgeGraceMs: 0,
-        tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
-        events,
-      },
-      () => undefined,
-    ),
+  const activities = createActivities(
+    {
+      database,
+      topicPrefix: 'nova',
+      inventoryMaxStalenessMs: options.inventoryMaxStalenessMs ?? HOUR_MS,
+      tenantPurgeGraceMs: options.tenantPurgeGraceMs ?? 0,
+      tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
+      events,
+    },
+    () => undefined,
   );
-  const worker = await Worker.create({
-    connection: environment.nativeConnection,
-    taskQueue: taskQueueFor('default'),
-    workflowBundle: await workflowBundle(),
-    activities,
-  });
-  const running = worker.run();
+  const startWorker = async (wrap: Wrap = (plain) => plain) => {
+    const worker = await Worker.create({
+      connection: environment.nativeConnection,
+      namespace: environment.namespace ?? 'default',
+      taskQueue: taskQueueFor('default'),
+      workflowBundle: await workflowBundle(),
+      activities: wrap(activities),
+    });
+    const running = worker.run();
+    return async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+    };
+  };
+  let stopWorker = await startWorker(options.wrap);
+
+  // The server skips time even while a signal is on its way, and mixes up the timer that fires with the one that is cancelled.
+  const client = new Client({ connection: environment.connection, namespace: environment.namespace ?? 'default' });
+  const startOrJoin = createStartOrJoin(client);
+  const deliver = signalTransport(client);
+  const lanes = Array.from({ length: OUTBOX_LANES }, (_, lane) => lane);
 
   const read = async (requestId: string) => {
     const record = await readDeletion(database, requestId);
     if (!record) throw new Error(`the ledger has no ${requestId}`);
     return record;
   };
-  return {
+  const house: WorkflowHouse = {
     environment,
+    client,
     database,
     events,
     start: async (request) => {
-      const { input, workflowId } = await receiveRequest(database, request);
-      const handle = await environment.client.workflow.start(WORKFLOW_TYPES[input.subject.kind], {
-        workflowId,
-        taskQueue: taskQueueFor('default'),
-        args: [input],
-      });
-      return { input, workflowId, handle };
+      const received = await receiveRequest(database, request);
+      const outcome = await startOrJoin(received);
+      const handle = client.workflow.getHandle<typeof serviceDeletion>(received.workflowId);
+      return { ...received, outcome, handle };
     },
-    result: async ({ handle, input }, attempt, status, failureCode) => {
-      await handle.signal(SIGNALS.airflowResult, { requestId: input.requestId, attempt, status, ...(failureCode !== undefined && { failureCode }) });
+    jobResult: async (jobId, status, failureCode = 'DAG_FAILED', errorText) => {
+      const recorded = await recordResult(database, {
+        jobId,
+        airflowRunId: `run-of-${jobId}`,
+        status,
+        counts: { rows_deleted: 7 },
+        errorText: errorText ?? null,
+        failureCode,
+      });
+      if (recorded.outcome === 'wake') await client.workflow.getHandle(recorded.workflowId).signal(SIGNALS.airflowResult, recorded.signal);
+      return recorded;
+    },
+    result: async ({ input }, attempt, status, failureCode) => {
+      const job = (await read(input.requestId)).attempts.find((one) => one.attempt === attempt);
+      if (!job) throw new Error(`${input.requestId} has no attempt ${attempt}`);
+      return house.jobResult(job.jobId, status, failureCode);
+    },
+    relay: async () => {
+      // The relay that sends to Kafka is taken to be done: this one never waits for it.
+      await database.rows(`UPDATE outbox SET sent_at = now() WHERE target = 'kafka' AND sent_at IS NULL`);
+      const rows = await nextUnsent(database, 'signal', lanes, 100);
+      const sent = await deliver(rows);
+      const failed = sent.find((one) => one.outcome !== 'sent');
+      if (failed) throw new Error(`a signal row was not sent: ${JSON.stringify(failed)}`);
+      await markSent(database, rows.map(({ id }) => id));
+      return rows.map(({ key }) => key);
     },
     read,
     until: async (requestId, what, holds) => {
-      const deadline = Date.now() + 20_000;
-      for (;;) {
-        const record = await read(requestId);
-        if (holds(record)) return record;
-        if (Date.now() > deadline) throw new Error(`${requestId} did not come to "${what}"; it is ${record.deletion.status}, attempt ${record.deletion.attempt}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      let seen: DeletionRecord | undefined;
+      return waitFor(
+        `${requestId}: ${what}`,
+        async () => {
+          seen = await readDeletion(database, requestId);
+          return seen && holds(seen) && seen;
+        },
+        25_000,
+        () => seen && { status: seen.deletion.status, attempt: seen.deletion.attempt, timeline: seen.timeline.map(({ what: line, cause }) => `${line}: ${cause}`) },
+      );
+    },
+    untilStatus: (requestId, status) => house.until(requestId, status, ({ deletion }) => deletion.status === status),
+    restartWorker: async (wrap) => {
+      await stopWorker();
+      stopWorker = await startWorker(wrap);
     },
     close: async () => {
-      worker.shutdown();
-      await running;
+      await stopWorker();
       await environment.teardown();
       await database.close();
-      await drop();
+      await testDatabase.drop();
     },
   };
+  return house;
 }
