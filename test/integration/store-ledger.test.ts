@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serviceRequestId, workflowIdFor } from '../../contracts/names/index.js';
+import { readDeletion, readJob } from '../../store/ledger/read.js';
+import { receive, RequestIdConflict, type NewRequest } from '../../store/ledger/receive.js';
+import { recordResult } from '../../store/ledger/results.js';
+import { runStep, type StepCall } from '../../store/ledger/step.js';
+import { currentInventory, freshId, outboxOf, provision, receiveRequest, serviceSubject, testPolicy, userSubject } from '../support/deletions.js';
+import { atOnce, openStore, type TestStore } from '../support/store.js';
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await openStore();
+});
+afterAll(() => store.close());
+
+/** A service's request, as the ingress makes it of a message. */
+function serviceRequest(traceId: string, tenantId: string, instanceId: string): NewRequest {
+  const requestId = serviceRequestId(traceId, instanceId);
+  const subject = serviceSubject(tenantId, instanceId);
+  return {
+    input: { requestId, traceId, subject, gdprMode: false, dryRun: false, graceMs: 0, policy: testPolicy },
+    workflowId: workflowIdFor(subject),
+    requestedAt: new Date(),
+    messages: [{ eventId: `${requestId}/requested/1`, requestId, target: 'kafka', destination: 'nova.deletion.events', key: tenantId, headers: {}, body: '{}' }],
+  };
+}
+
+describe('a request', () => {
+  test('that comes fifty times at once enters the ledger once', async () => {
+    const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
+    const received = await atOnce(50, () => receive(store.database, request));
+    expect(received.filter(({ isNew }) => isNew)).toHaveLength(1);
+    expect(received.every(({ status, claimed }) => status === 'PENDING' && !claimed)).toBe(true);
+    const record = await readDeletion(store.database, request.input.requestId);
+    expect(record?.timeline.map(({ what }) => what)).toEqual(['received']);
+    expect(await outboxOf(store.database, request.input.requestId)).toHaveLength(1);
+  });
+
+  test('that comes again with other terms is what it was at first', async () => {
+    const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
+    await receive(store.database, request);
+    const again = await receive(store.database, { ...request, input: { ...request.input, gdprMode: true, policy: { ...testPolicy, autoRetries: 99 } } });
+    expect(again).toEqual({ isNew: false, status: 'PENDING', claimed: false, input: request.input, workflowId: request.workflowId });
+  });
+
+  test('of another subject under the same id is no duplicate: trace a_b with instance c, trace a with instance b_c', async () => {
+    const [trace, tenantId] = [freshId('trace'), freshId('tenant')];
+    const first = serviceRequest(`${trace}_b`, tenantId, 'c');
+    const second = serviceRequest(trace, tenantId, 'b_c');
+    expect(second.input.requestId).toBe(first.input.requestId);
+    await receive(store.database, first);
+    await expect(receive(store.database, second)).rejects.toThrow(RequestIdConflict);
+    expect(await receive(store.database, first)).toMatchObject({ isNew: false });
+  });
+
+  test('of one trace over two tenants is no duplicate', async () => {
+    const trace = freshId('trace');
+    await receive(store.database, serviceRequest(trace, freshId('tenant'), 'db'));
+    await expect(receive(store.database, serviceRequest(trace, freshId('tenant'), 'db'))).rejects.toThrow(RequestIdConflict);
+  });
+
+  test('of a user under the id of a service, or of another user, is no duplicate', async () => {
+    const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
+    await receive(store.database, request);
+    const { requestId } = request.input;
+    await expect(receiveRequest(store.database, { requestId, subject: userSubject() })).rejects.toThrow(RequestIdConflict);
+    const one = await receiveRequest(store.database, { subject: userSubject(), userId: 'u-1' });
+    await expect(receiveRequest(store.database, { requestId: one.input.requestId, subject: one.input.subject, userId: 'u-2' })).rejects.toThrow(RequestIdConflict);
+  });
+
+  test('of two subjects under one id at once leaves one of them, whole', async () => {
+    for (let round = 0; round < 10; round++) {
+      const trace = freshId('trace');
+      const requests = [serviceRequest(trace, freshId('tenant'), 'db'), serviceRequest(trace, freshId('tenant'), 'db')];
+      const outcomes = await Promise.allSettled(requests.map((request) => receive(store.database, request)));
+      expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      const winner = requests[outcomes.findIndex(({ status }) => status === 'fulfilled')]!;
+      const record = await readDeletion(store.database, winner.input.requestId);
+      expect(record?.deletion.workflowId).toBe(winner.workflowId);
+      expect((await outboxOf(store.database, winner.input.requestId)).map(({ key }) => key)).toEqual([record?.deletion.tenantId]);
+    }
+  });
+});
+
+/** A user's deletion that a run has claimed. */
+async function claimed(runId = 'run-1'): Promise<StepCall> {
+  const { input } = await receiveRequest(store.database, { subject: userSubject() });
+  const call = { requestId: input.requestId, runId, step: 0 };
+  expect(await store.activities.claim(call)).toMatchObject({ outcome: 'claimed' });
+  return call;
+}
+const read = async (requestId: string) => (await readDeletion(store.database, requestId))!;
+
+describe('a claim', () => {
+  test('that twenty runs make at once is given to one', async () => {
+    const { input } = await receiveRequest(store.database, { subject: userSubject() });
+    const answers = await atOnce(20, (index) => store.activities.claim({ requestId: input.requestId, runId: `run-${index}`, step: 0 }));
+    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['claimed', ...Array.from({ length: 19 }, () => 'not-ours')]);
+    const { timeline, deletion } = await read(input.requestId);
+    expect(timeline.map(({ what }) => what)).toEqual(['received', 'claimed']);
+    expect(answers.findIndex(({ outcome }) => outcome === 'claimed')).toBe(Number(deletion.claimedRun?.slice('run-'.length)));
+  });
+
+  test('of two requests of a subject at once leaves one of them live', async () => {
+    for (let round = 0; round < 10; round++) {
+      const subject = userSubject();
+      const requests = await Promise.all([1, 2].map(() => receiveRequest(store.database, { subject, userId: 'u-1' })));
+      const answers = await Promise.allSettled(requests.map(({ input }, index) => store.activities.claim({ requestId: input.requestId, runId: `run-${index}`, step: 0 })));
+      const live = await store.database.rows(`SELECT 1 FROM deletions WHERE workflow_id = $1 AND claimed_run IS NOT NULL AND status = 'PENDING'`, [requests[0]!.workflowId]);
+      expect(live).toHaveLength(1);
+      expect(answers.filter((answer) => answer.status === 'fulfilled' && answer.value.outcome === 'claimed').length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('a step', () => {
+  test('that twenty calls ask for at once is done once, and all get its answer', async () => {
+    const call = { ...(await claimed()), step: 1, cause: 'the request' };
+    let done = 0;
+    const answers = await atOnce(20, () => runStep(store.database, 'count', call, (deletion) => {
+      deletion.note({ what: 'counted', cause: 'a test' });
+      return Promise.resolve({ outcome: 'done', times: ++done });
+    }));
+    expect(done).toBe(1);
+    for (const answer of answers) expect(answer).toEqual({ outcome: 'done', times: 1 });
+    const { timeline, deletion } = await read(call.requestId);
+    expect(timeline.filter(({ what }) => what === 'counted')).toHaveLength(1);
+    expect(deletion.step).toBe(1);
+  });
+
+  test('that is a trigger, twenty times at once, sends one', async () => {
+    const call = { ...(await claimed()), step: 1, cause: 'the request' };
+    const answers = await atOnce(20, () => store.activities.trigger(call));
+    for (const answer of answers) expect(answer).toEqual({ outcome: 'sent', attempt: 1 });
+    const { attempts } = await read(call.requestId);
+    expect(attempts.map(({ jobId }) => jobId)).toEqual([`del_req_${call.requestId}`]);
+    expect((await outboxOf(store.database, call.requestId)).map(({ destination }) => destination)).toEqual(['airflow.pipeline.trigger', 'nova.deletion.events']);
+  });
+
+  test('of another run changes nothing', async () => {
+    const call = { ...(await claimed('run-new')), step: 1, cause: 'the request' };
+    const before = await read(call.requestId);
+    expect(await store.activities.trigger({ ...call, runId: 'run-old' })).toMatchObject({ outcome: 'not-ours' });
+    expect(await store.activities.cancel({ ...call, runId: 'run-old', act: {} })).toMatchObject({ outcome: 'not-ours' });
+    expect(await store.activities.trigger({ ...call, requestId: 'never-heard-of' })).toMatchObject({ outcome: 'not-ours' });
+    expect(await read(call.requestId)).toEqual(before);
+  });
+
+  test('that was another, or is long past, is behind the ledger', async () => {
+    const call = { ...(await claimed()), act: { by: 'olga' } };
+    expect(await store.activities.hold({ ...call, step: 1 })).toEqual({ outcome: 'noted' });
+    expect(await store.activities.release({ ...call, step: 1 })).toMatchObject({ outcome: 'ledger-ahead' });
+    expect(await store.activities.hold({ ...call, step: 1, act: { by: 'nobody' } })).toMatchObject({ outcome: 'ledger-ahead' });
+    expect(await store.activities.hold({ ...call, step: 1 })).toEqual({ outcome: 'noted' });
+    for (let step = 2; step <= 60; step++) await store.activities[step % 2 ? 'hold' : 'release']({ ...call, step });
+    expect(await store.activities.release({ ...call, step: 20 })).toEqual({ outcome: 'noted' });
+    expect(await store.activities.hold({ ...call, step: 1 })).toMatchObject({ outcome: 'ledger-ahead' });
+    const { timeline, deletion } = await read(call.requestId);
+    expect(timeline).toHaveLength(62);
+    expect(deletion.answers).toHaveLength(50);
+  });
+
+  test('that fails leaves nothing behind, and can be done again', async () => {
+    const call = { ...(await claimed()), step: 1 };
+    const before = await read(call.requestId);
+    const failing = runStep(store.database, 'fail', call, async (deletion) => {
+      deletion.change({ status: 'ON_HOLD' });
+      await deletion.insertAttempt({ jobId: `job-${call.requestId}`, attempt: 1, dagId: 'dag', lane: 'default', generation: 0, cause: 'a test' });
+      throw new Error('out of order');
+    });
+    await expect(failing).rejects.toThrow('out of order');
+    expect(await read(call.requestId)).toEqual(before);
+    expect(await runStep(store.database, 'fail', call, () => Promise.resolve({ outcome: 'done' }))).toEqual({ outcome: 'done' });
+  });
+});
+
+describe('the result of a job', () => {
+  const result = (jobId: string, status: 'SUCCESS' | 'FAILURE') =>
+    recordResult(store.database, { jobId, airflowRunId: jobId, status, counts: { rows: 3 }, errorText: status === 'FAILURE' ? 'no such table' : null, failureCode: 'DAG_FAILED' });
+
+  test('that comes twenty times at once is kept once, and told each time until the deletion has ended', async () => {
+    const call = { ...(await claimed()), step: 1, cause: 'the request' };
+    await store.activities.trigger(call);
+    const jobId = `del_req_${call.requestId}`;
+    const recorded = await atOnce(20, () => result(jobId, 'SUCCESS'));
+    expect(recorded.every(({ outcome }) => outcome === 'wake')).toBe(true);
+    expect((await read(call.requestId)).attempts[0]).toMatchObject({ result: 'SUCCESS', counts: { rows: 3 }, errorText: null });
+    expect(await store.activities.complete({ ...call, step: 2, attempt: 1 })).toMatchObject({ outcome: 'completed' });
+    expect((await atOnce(20, () => result(jobId, 'SUCCESS'))).every(({ outcome }) => outcome === 'repeat')).toBe(true);
+    expect((await read(call.requestId)).timeline.map(({ what }) => what)).toEqual(['received', 'claimed', 'sent to Airflow', 'completed']);
+  });
+
+  test('after a cancel says once that something was erased, however often it comes', async () => {
+    const call = { ...(await claimed()), step: 1, cause: 'the request' };
+    await store.activities.trigger(call);
+    await result(`del_req_${call.requestId}`, 'FAILURE');
+    await store.activities.cancel({ ...call, step: 2, act: { by: 'olga' } });
+    const recorded = await atOnce(10, () => result(`del_req_${call.requestId}`, 'SUCCESS'));
+    expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'repeat')]);
+    expect((await read(call.requestId)).timeline.filter(({ what }) => what === 'result')).toHaveLength(1);
+  });
+
+  test('of a job that the ledger never sent is not ours', async () => {
+    expect(await result('del_req_of-nobody', 'SUCCESS')).toEqual({ outcome: 'unknown-job' });
+    expect(await readJob(store.database, 'del_req_of-nobody')).toBeUndefined();
+  });
+
+  test('of FAILURE keeps what Airflow said in the ledger, and out of the signal', async () => {
+    const call = { ...(await claimed()), step: 1, cause: 'the request' };
+    await store.activities.trigger(call);
+    const recorded = await result(`del_req_${call.requestId}`, 'FAILURE');
+    expect(recorded).toMatchObject({ outcome: 'wake', signal: { requestId: call.requestId, attempt: 1, status: 'FAILURE', failureCode: 'DAG_FAILED' } });
+    expect(JSON.stringify(recorded)).not.toContain('no such table');
+    expect((await read(call.requestId)).attempts[0]?.errorText).toBe('no such table');
+  });
+});
+
+describe('the fence', () => {
+  const standing = async (jobId: string) => {
+    const job = await readJob(store.database, jobId);
+    return [job?.stands, job?.reason];
+  };
+  test('lets the current job stand, and none that another attempt, a retry, a cancel or the end has replaced', async () => {
+    const tenantId = freshId('tenant');
+    await provision(store.database, tenantId, { db: [] });
+    await currentInventory(store.database);
+    const { input } = await receiveRequest(store.database, { subject: serviceSubject(tenantId, 'db') });
+    const call = { requestId: input.requestId, runId: 'run-1', cause: 'the request' };
+    const [first, second] = [`del_req_${input.requestId}`, `del_req_${input.requestId}~2`];
+    await store.activities.claim({ ...call, step: 0 });
+    await store.activities.trigger({ ...call, step: 1 });
+    expect(await standing(first)).toEqual([true, 'current']);
+    await store.activities.noteFailedAttempt({ ...call, step: 2, attempt: 1, failureCode: 'RESULT_TIMEOUT', retryInMs: 1 });
+    // In the back-off a slow run may still bring its SUCCESS.
+    expect(await standing(first)).toEqual([true, 'current']);
+    await store.activities.trigger({ ...call, step: 3 });
+    expect(await standing(first)).toEqual([false, 'revoked: attempt 2 replaces it']);
+    expect(await standing(second)).toEqual([true, 'current']);
+    await store.activities.park({ ...call, step: 4, status: 'TIMEOUT', failureCode: 'RESULT_TIMEOUT', blockedBy: [] });
+    expect(await standing(second)).toEqual([true, 'current']);
+    await store.activities.reopen({ ...call, step: 5, act: { by: 'olga' } });
+    expect(await standing(second)).toEqual([false, 'revoked: a person asked for another attempt']);
+    await store.activities.cancel({ ...call, step: 6, act: {} });
+    expect((await standing(first))[0]).toBe(false);
+  });
+});

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../../store/database.js';
+import { forgetProcessedEvents } from '../../store/inventory/feed.js';
+import { readTenant } from '../../store/inventory/read.js';
+import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
+import { readDeletion, readJob, readStats } from '../../store/ledger/read.js';
+import { liveSubjectRefOfUser } from '../../store/ledger/receive.js';
+import { hasEnded, recordResult } from '../../store/ledger/results.js';
+import { markSent, nextUnsent, outboxStats, purgeSent } from '../../store/outbox.js';
+import { currentInventory, receiveRequest, serviceEvent, serviceSubject, userSubject } from '../support/deletions.js';
+import { activitiesOn, gatherStatements, openStore, type Statement, type TestStore } from '../support/store.js';
+
+let store: TestStore;
+
+/** A ledger that has been at work for a while: most has ended and was sent, some is under way. */
+const FILL = `
+  INSERT INTO tenants (tenant_id, status) SELECT 't-' || n, 'ACTIVE' FROM generate_series(1, 1000) n;
+  INSERT INTO services (tenant_id, service_instance_id, service_type, status, provisioned_at, event_at)
+    SELECT 't-' || (n % 1000 + 1), 's-' || n, 'database', CASE WHEN n % 3 = 0 THEN 'ACTIVE' ELSE 'ERASED' END, now(), now() FROM generate_series(1, 5000) n;
+  INSERT INTO deletions (request_id, kind, workflow_id, tenant_id, service_type, service_instance_id, gdpr_mode, dry_run, trace_id, input, status, claimed_run, attempt, requested_at, due_at)
+    SELECT 'r-' || n, 'service', 'service-deletion/t-' || (n % 1000 + 1) || '/s-' || n, 't-' || (n % 1000 + 1), 'database', 's-' || n, false, false, 'trace', '{}',
+      CASE WHEN n % 50 = 0 THEN 'SENT_TO_AIRFLOW' ELSE 'COMPLETED' END, 'run-' || n, 1, now(), now() + interval '30 days' FROM generate_series(1, 5000) n;
+  INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, gdpr_mode, dry_run, trace_id, input, status, claimed_run, attempt, requested_at, due_at)
+    SELECT 'u-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace', '{}', 'COMPLETED', 'run-u-' || n, 1, now(), now() + interval '30 days' FROM generate_series(1, 5000) n;
+  INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, gdpr_mode, dry_run, trace_id, input, status, duplicate_of, outcome, requested_at, due_at)
+    SELECT 'd-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace', '{}', 'DUPLICATE', 'u-' || n, 'COMPLETED', now(), now() FROM generate_series(1, 1000) n;
+  INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause, posted_at, result, result_at, revoked_at)
+    SELECT 'del_req_' || request_id, request_id, 1, 'dag', 'default', 1, 'the request', now(), CASE WHEN status = 'COMPLETED' THEN 'SUCCESS' END, now(), CASE WHEN status = 'COMPLETED' AND substr(md5(request_id), 1, 1) = '0' THEN now() END
+    FROM deletions WHERE status <> 'DUPLICATE';
+  INSERT INTO timeline (request_id, what, status, attempt, cause) SELECT request_id, what, status, 1, 'a test' FROM deletions, unnest(ARRAY['received', 'claimed', 'sent to Airflow', 'completed']) what;
+  INSERT INTO outbox (event_id, request_id, lane, target, destination, key, body, sent_at)
+    SELECT request_id || '/' || n, request_id, n, 'kafka', 'nova.deletion.events', 'k', '{}', CASE WHEN status = 'COMPLETED' OR n > 2 THEN now() END FROM deletions, generate_series(1, 3) n;
+  INSERT INTO processed_events (consumer_group, event_id) SELECT 'expunge-ingress', 'e-' || n FROM generate_series(1, 5000) n;
+`;
+
+beforeAll(async () => {
+  store = await openStore();
+  await store.database.script(FILL);
+  await store.database.script('ANALYZE');
+  await currentInventory(store.database);
+});
+afterAll(() => store.close());
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly Plans?: readonly Plan[];
+}
+const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+/** Tables that a statement reads from one end to the other. */
+async function readWhole({ sql, params }: Statement): Promise<string[]> {
+  const [row] = await store.database.rows<Record<string, [{ Plan: Plan }]>>(`EXPLAIN (FORMAT JSON) ${sql}`, params);
+  const plan = row && Object.values(row)[0];
+  if (!plan) throw new Error(`no plan for ${sql}`);
+  return nodesOf(plan[0].Plan).flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name'] ?? '?'] : []));
+}
+
+/** Tables that stay small whatever happens. */
+const SMALL = ['inventory_feed', 'outbox_lanes', 'outbox_relays', 'schema_migrations'];
+
+/** The statements that `work` makes, with the large tables that each reads whole. */
+async function wholeTables(work: (database: Database) => Promise<unknown>): Promise<{ statements: number; slow: string[] }> {
+  const { database, statements } = gatherStatements(store.database);
+  await work(database);
+  const slow: string[] = [];
+  for (const statement of statements) {
+    const tables = (await readWhole(statement)).filter((table) => !SMALL.includes(table));
+    if (tables.length > 0) slow.push(`${tables.join(', ')}: ${statement.sql}`);
+  }
+  return { statements: statements.length, slow };
+}
+
+describe('no statement reads a large table whole', () => {
+  test('and one that does would be seen', async () => {
+    const { slow } = await wholeTables((database) => database.rows(`SELECT * FROM deletions WHERE reason = 'x'`));
+    expect(slow).toHaveLength(1);
+  });
+
+  test.each<[string, number, (database: Database) => Promise<unknown>]>([
+    ['when a request is received and looked up', 4, async (database) => {
+      const { input } = await receiveRequest(database, { subject: userSubject(), userId: 'user-new' });
+      await receiveRequest(database, { subject: input.subject, requestId: input.requestId, userId: 'user-new' });
+      await liveSubjectRefOfUser(database, 'user-77');
+      await hasEnded(database, input.requestId);
+    }],
+    ['when a deletion goes from its claim to its end, with a join and a reminder', 25, async (database) => {
+      const subject = serviceSubject('t-7', 's-6');
+      const activities = activitiesOn(database);
+      const [{ input }, joining] = [await receiveRequest(database, { subject }), await receiveRequest(database, { subject })];
+      const call = { requestId: input.requestId, runId: 'run-plans', cause: 'the request' };
+      await activities.claim({ ...call, step: 0 });
+      expect(await activities.trigger({ ...call, step: 1 })).toMatchObject({ outcome: 'sent' });
+      await activities.join({ ...call, step: 2, requestIds: [joining.input.requestId] });
+      const jobId = `del_req_${input.requestId}`;
+      await markPosted(database, jobId, jobId);
+      await recordResult(database, { jobId, airflowRunId: jobId, status: 'FAILURE', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
+      await activities.park({ ...call, step: 3, status: 'FAILED', failureCode: 'DAG_FAILED', blockedBy: [] });
+      await activities.remind({ ...call, step: 4, what: 'still-parked' });
+      await activities.reopen({ ...call, step: 5 });
+      expect(await activities.trigger({ ...call, step: 6 })).toMatchObject({ outcome: 'sent' });
+      expect(await activities.complete({ ...call, step: 7, attempt: 2 })).toMatchObject({ outcome: 'completed' });
+      await activities.decideEmptying('t-7');
+    }],
+    ['when a request is withdrawn and another carries on', 8, async (database) => {
+      const subject = userSubject();
+      const activities = activitiesOn(database);
+      const [first, second] = [await receiveRequest(database, { subject, userId: 'u' }), await receiveRequest(database, { subject, userId: 'u' })];
+      const call = { requestId: first.input.requestId, runId: 'run-plans-2' };
+      await activities.claim({ ...call, step: 0 });
+      await activities.join({ ...call, step: 1, requestIds: [second.input.requestId] });
+      expect(await activities.cancel({ ...call, step: 2, act: {} })).toMatchObject({ outcome: 'withdrawn' });
+    }],
+    ['when services come and go', 10, async (database) => {
+      await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8', eventType: 'service.deprovisioned' });
+      await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8' });
+    }],
+    ['when the outbox is sent and purged', 5, async (database) => {
+      const rows = await nextUnsent(database, 'kafka', [0, 1, 2, 3, 4, 5, 6, 7], 100);
+      expect(rows.length).toBeGreaterThan(0);
+      await nextUnsent(database, 'signal', [0, 1], 100);
+      await markSent(database, rows.slice(0, 1).map(({ id }) => id));
+      await purgeSent(database, 24 * 3_600_000);
+      await outboxStats(database);
+    }],
+    ['when the watcher looks for jobs, the fence asks, and old events are forgotten', 4, async (database) => {
+      await takeOverdueJobs(database, 60_000, 20);
+      await takeRevokedJobs(database, 60_000, 20);
+      await readJob(database, 'del_req_r-50');
+      await forgetProcessedEvents(database, 7 * 24 * 3_600_000);
+    }],
+    ['when the API is asked for a request, a tenant, or the numbers', 8, async (database) => {
+      await readDeletion(database, 'u-77');
+      await readTenant(database, 't-77');
+      await readStats(database, 1_000);
+    }],
+  ])('%s', async (_, least, work) => {
+    const { statements, slow } = await wholeTables(work);
+    expect(slow).toEqual([]);
+    expect(statements).toBeGreaterThanOrEqual(least);
+  });
+});
