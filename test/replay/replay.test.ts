@@ -38,6 +38,9 @@ function unwantedIn(json: string): string[] {
   return textsIn(JSON.parse(json)).filter((text) => unwanted.some((pattern) => pattern.test(text)));
 }
 
+const REMEDY =
+  'Workflows that run now could not go on with this code. Keep their way beside the new one with patched(); before the first release, or when none can run any more, save the histories anew: node --import tsx test/support/save-histories.ts';
+
 describe('the saved histories', () => {
   test('are there, one at least for every scene and every type of workflow', () => {
     expect(Object.keys(scenes).filter((scene) => !files.some((file) => file === `${scene}.json` || file.startsWith(`${scene}-`)))).toEqual([]);
@@ -45,7 +48,9 @@ describe('the saved histories', () => {
   });
 
   test.each(files)('%s can be replayed', async (file) => {
-    await replay(read(file));
+    await replay(read(file)).catch((error: unknown) => {
+      throw new Error(REMEDY, { cause: error });
+    });
   });
 
   test.each(files)('%s is whole: it ends, and as its workflow does', (file) => {
