@@ -1,12 +1,18 @@
-// Prints "<passed> <failed>" of a test report: vitest's JSON, or JUnit XML as pytest writes it. Fails when no test was run.
+// Prints "<passed> <failed>" of test reports, named with commas between: vitest's JSON, or JUnit XML as pytest writes it. Fails when one of them ran none.
 import { readFileSync } from 'node:fs';
 
-const [, , file] = process.argv;
-const text = readFileSync(file, 'utf8');
-const [passed, failed] = file.endsWith('.json') ? ofVitest(JSON.parse(text)) : ofJUnit(text);
-if (passed + failed === 0) {
-  console.error(`${file} reports no test that was run`);
-  process.exit(1);
+const [, , files] = process.argv;
+let passed = 0;
+let failed = 0;
+for (const file of files.split(',')) {
+  const text = readFileSync(file, 'utf8');
+  const [good, bad] = file.endsWith('.json') ? ofVitest(JSON.parse(text)) : ofJUnit(text);
+  if (good + bad === 0) {
+    console.error(`${file} reports no test that was run`);
+    process.exit(1);
+  }
+  passed += good;
+  failed += bad;
 }
 console.log(`${passed} ${failed}`);
 
