@@ -19,7 +19,7 @@ async function run(name: keyof typeof RUNS, live: boolean): Promise<Run> {
   const reports = process.env['TEST_REPORTS'];
   const args = [
     ...RUNS[name].flatMap((project) => ['--project', project]),
-    '--passWithNoTests',
+    ...(process.argv.length > 2 ? ['--passWithNoTests'] : []),
     ...(reports ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reports}/${name}.json`] : []),
     ...process.argv.slice(2),
   ];
