@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { isCancellation, proxyActivities, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 import type { Activities } from '../activities/answers.js';
 
 // Every activity writes to PostgreSQL at most once per step, so it may run in the worker that runs the workflow, which
@@ -22,7 +22,8 @@ export async function call<Name extends keyof Activities>(
   try {
     return await (local[name] as unknown as Activity)(...args);
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    // A local activity's failure comes as it is, a normal one's comes in an ActivityFailure: any of them, let through, would fail the workflow.
+    if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
     return (durable[name] as unknown as Activity)(...args);
   }
 }
