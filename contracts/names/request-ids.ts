@@ -1,9 +1,9 @@
 /** The requestId of a service deletion: `<traceId>_<serviceInstanceId>` (seed: tenant-service-deletion, section 3). */
 export const serviceRequestId = (traceId: string, serviceInstanceId: string): string => `${traceId}_${serviceInstanceId}`;
 
-/** The requestId of a tenant's clean-up; `turn` counts the clean-ups asked for in one emptying. */
+/** The requestId of a tenant's clean-up; `turn` counts the clean-ups asked for in one emptying, behind a dot: `~` would make its first job the second of another. */
 export const tenantRequestId = (tenantId: string, emptying: number, turn = 1): string =>
-  turn === 1 ? `tenant~${tenantId}~${emptying}` : `tenant~${tenantId}~${emptying}~${turn}`;
+  turn === 1 ? `tenant~${tenantId}~${emptying}` : `tenant~${tenantId}~${emptying}.${turn}`;
 
 /** The jobId of an attempt, which is also the Airflow run id. */
 export const jobIdFor = (requestId: string, attempt: number): string =>
