@@ -47,6 +47,9 @@ export type TriggerAnswer =
   | { readonly outcome: 'refilled' }
   | NotOurs;
 
+/** Tenant only: whether it still has no services; refilled: it has, and its clean-up was cancelled in this step. */
+export type ConfirmAnswer = { readonly outcome: 'empty' | 'refilled' } | NotOurs;
+
 export interface CompleteCall extends StepCall {
   readonly attempt: number;
 }
@@ -114,6 +117,7 @@ export type EraseAnswer = { readonly outcome: 'clean-up'; readonly input: Deleti
 export interface Activities {
   claim(call: StepCall): Promise<ClaimAnswer>;
   trigger(call: TriggerCall): Promise<TriggerAnswer>;
+  confirmEmpty(call: StepCall): Promise<ConfirmAnswer>;
   complete(call: CompleteCall): Promise<CompleteAnswer>;
   noteFailedAttempt(call: FailedAttemptCall): Promise<NotedAnswer>;
   park(call: ParkCall): Promise<ParkAnswer>;

@@ -111,7 +111,12 @@ async function settleTenant(deletion: LockedDeletion): Promise<void> {
   const { row, tx, now } = deletion;
   if (row.tenantId === null || row.emptying === null) throw new Error(`clean-up ${row.requestId} names no tenant`);
   const tenant = await lockTenant(tx, row.tenantId);
-  if (tenant.row.status === 'EMPTY' && tenant.row.emptyings === row.emptying) await tenant.change({ status: 'ERASED', erasedAt: now });
+  if (tenant.row.status === 'ACTIVE' || tenant.row.emptyings !== row.emptying) {
+    // Whoever hears TENANT_ERASED gives the tenant up.
+    deletion.note({ what: 'tenant in use', cause: 'the tenant has services again: it is not called erased' });
+    return;
+  }
+  await tenant.change({ status: 'ERASED', erasedAt: now });
   deletion.send(
     lifecycleEvent('TENANT_ERASED', {
       requestId: row.requestId,

@@ -7,6 +7,7 @@ import type { ActivityDeps } from './deps.js';
 import { decideEmptying, requestErasure } from './emptying.js';
 import { toApplicationFailure } from './failure.js';
 import { join } from './join.js';
+import { confirmEmpty } from './refill.js';
 import { trigger } from './trigger.js';
 
 /** Makes every activity of the worker. Their errors leave as ApplicationFailure; `onError` hears of each first. */
@@ -24,6 +25,7 @@ export function createActivities(deps: ActivityDeps, onError: (activity: string,
   return {
     claim: guarded('claim', claim(deps)),
     trigger: guarded('trigger', trigger(deps)),
+    confirmEmpty: guarded('confirmEmpty', confirmEmpty(deps)),
     complete: guarded('complete', complete(deps)),
     noteFailedAttempt: guarded('noteFailedAttempt', noteFailedAttempt(deps)),
     park: guarded('park', park(deps)),

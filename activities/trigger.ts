@@ -3,12 +3,13 @@ import { SERVICE_FEED, stalenessMs } from '../store/inventory/feed.js';
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import { lockTenant, type LockedTenant } from '../store/inventory/locked-tenant.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
-import { sendEvent, sendNotification, sendTrigger } from '../store/ledger/outgoing.js';
+import { sendEvent, sendTrigger } from '../store/ledger/outgoing.js';
 import type { Deletion } from '../store/ledger/rows.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, TriggerAnswer } from './answers.js';
 import { checkDependants } from './dependencies.rules.js';
 import type { ActivityDeps } from './deps.js';
+import { cancelWhenRefilled, lockTenantOf } from './refill.js';
 
 /** Why an attempt may not be sent now, or the incarnation of the instance that it is sent for. */
 type Permission = { readonly generation: number } | { readonly refusal: TriggerAnswer };
@@ -75,22 +76,9 @@ async function askedForThis(deletion: LockedDeletion, service: Parameters<typeof
 }
 
 async function permissionForTenant(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
-  const { tenantId, emptying } = deletion.row;
-  if (tenantId === null) throw new Error(`clean-up ${deletion.row.requestId} has no tenant`);
-  const tenant = await lockTenant(deletion.tx, tenantId);
+  const tenant = await lockTenantOf(deletion);
   if (await isStale(deps, tenant)) return { refusal: { outcome: 'stale-inventory' } };
-  const active = await tenant.activeServices();
-  const stillEmpty = active.length === 0 && tenant.row.status !== 'ACTIVE' && tenant.row.emptyings === emptying;
-  if (stillEmpty) return { generation: 0 };
-
-  await deletion.revokeAttempts('the tenant has services again');
-  const durationMs = deletion.now.getTime() - deletion.row.receivedAt.getTime();
-  deletion.change({ status: 'CANCELLED', completedAt: deletion.now, durationMs, parkedAt: null });
-  deletion.note({ what: 'cancelled', cause: 'the tenant has services again' });
-  sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
-  sendNotification(deletion, 'deletion.cancelled', 'The clean-up of the tenant was cancelled: it has services again');
-  deps.events.ended('tenant', deletion.row.input.policy.lane, 'CANCELLED', durationMs);
-  return { refusal: { outcome: 'refilled' } };
+  return (await cancelWhenRefilled(deps, deletion, tenant)) ? { refusal: { outcome: 'refilled' } } : { generation: 0 };
 }
 
 async function isStale(deps: ActivityDeps, tenant: LockedTenant): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { FailureCode } from '../contracts/names/index.js';
 import { claim } from './claim.js';
 import { afterFailedAttempt, SECOND_LOOK_MS, waitBeforeLookingAgainMs } from './deletion.rules.js';
-import { end, hasSucceeded, isOurs, LedgerAhead, nextStep, type Deletion } from './deletion.js';
+import { end, hasEnded, hasSucceeded, isOurs, LedgerAhead, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
 import { park, reopen, wasUnparked } from './parking.js';
 import { absorb, waitUntil } from './waiting.js';
@@ -16,6 +16,7 @@ export async function carryOut(deletion: Deletion): Promise<void> {
       if (!(error instanceof LedgerAhead)) throw error;
     }
   }
+  if (deletion.outcome !== 'not-ours') wasUnparked(deletion, deletion.outcome);
 }
 
 async function carryOn(deletion: Deletion): Promise<void> {
@@ -32,7 +33,20 @@ async function carryOn(deletion: Deletion): Promise<void> {
 async function waitOutGrace(deletion: Deletion, graceLeftMs: number): Promise<void> {
   if (deletion.outcome || graceLeftMs === 0) return;
   deletion.phase = 'grace';
-  await waitUntil(deletion, () => deletion.graceWaived || hasSucceeded(deletion), { ms: graceLeftMs, summary: 'grace period: can be cancelled' });
+  const endsAtMs = Date.now() + graceLeftMs;
+  const over = () => deletion.graceWaived || hasSucceeded(deletion);
+  const tenantChanged = () => deletion.input.subject.kind === 'tenant' && deletion.inbox.rechecks > 0;
+  for (;;) {
+    await waitUntil(deletion, () => over() || tenantChanged(), { ms: endsAtMs - Date.now(), summary: 'grace period: can be cancelled' });
+    if (hasEnded(deletion) || over() || !tenantChanged()) return;
+    deletion.inbox.rechecks = 0;
+    const answer = await call('confirmEmpty', nextStep(deletion));
+    if (!isOurs(deletion, answer)) return;
+    if (answer.outcome === 'refilled') {
+      end(deletion, 'CANCELLED');
+      return;
+    }
+  }
 }
 
 async function waitWhileHeld(deletion: Deletion): Promise<void> {

@@ -1,7 +1,7 @@
 import type { DeletionPolicy } from '../contracts/names/index.js';
 
 /** What a deletion's workflow is doing. */
-export type Phase = 'grace' | 'held' | 'pending' | 'sent' | 'backoff' | 'parked' | 'ended';
+export type Phase = 'starting' | 'grace' | 'held' | 'pending' | 'sent' | 'backoff' | 'parked' | 'ended';
 
 /** What the rules look at. */
 export interface DeletionView {
@@ -18,6 +18,8 @@ export type ActName = 'retry' | 'cancel' | 'hold' | 'release';
 export function refusalOf(act: ActName, { phase, attempt, held }: DeletionView): string | undefined {
   const state = `the deletion is ${DESCRIPTIONS[phase]}${attempt > 0 ? ` (attempt ${attempt})` : ''}`;
   if (phase === 'ended') return 'the deletion has ended';
+  // The ledger was not asked yet where the deletion is: the act waits for that.
+  if (phase === 'starting') return undefined;
   switch (act) {
     case 'retry':
       return phase === 'parked' || phase === 'backoff' ? undefined : `not parked: ${state}`;
@@ -31,6 +33,7 @@ export function refusalOf(act: ActName, { phase, attempt, held }: DeletionView):
 }
 
 const DESCRIPTIONS: Record<Phase, string> = {
+  starting: 'starting',
   grace: 'in its grace period',
   held: 'on hold',
   pending: 'about to be sent',

@@ -63,7 +63,7 @@ export function newDeletion(input: DeletionInput, inbox: Inbox, carried: Carried
     inbox,
     requestId: input.requestId,
     ownRequests: new Set([input.requestId]),
-    phase: 'pending',
+    phase: 'starting',
     attempt: 0,
     step: 0,
     retriesUsed: carried.retriesUsed,
@@ -109,3 +109,6 @@ export function end(deletion: Deletion, outcome: NonNullable<Deletion['outcome']
 }
 
 export const hasSucceeded = (deletion: Deletion): boolean => deletion.succeededAttempt !== undefined;
+
+/** For use after an await: whoever narrowed the outcome before it cannot know. */
+export const hasEnded = (deletion: Deletion): boolean => deletion.outcome !== undefined;

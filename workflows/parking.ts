@@ -1,6 +1,6 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { FailureCode, ParkedStatus } from '../contracts/names/index.js';
+import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/names/index.js';
 import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
 import { call } from './ledger-activities.js';
@@ -51,9 +51,9 @@ export async function reopen(deletion: Deletion, { cause, act }: NonNullable<Del
 }
 
 /** The attention of a person is no longer needed. */
-export function wasUnparked(deletion: Deletion): void {
+export function wasUnparked(deletion: Deletion, status: DeletionStatus = 'PENDING'): void {
   if (deletion.parkedFor === undefined) return;
   delete deletion.parkedFor;
-  upsertSearchAttributes([{ key: DELETION_STATUS, value: 'PENDING' }]);
+  upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
   setCurrentDetails('');
 }
