@@ -6,8 +6,9 @@ import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
 import type { serviceDeletion } from '../../workflows/index.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
+import { createSignalResult } from '../../bridges/result/role.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
-import { SEARCH_ATTRIBUTES, SIGNALS, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
+import { SEARCH_ATTRIBUTES, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
 import { createLog } from '../../platform/log.js';
 import { openDatabase, type Database } from '../../store/database.js';
@@ -30,6 +31,8 @@ export type Wrap = (activities: Activities) => Activities;
 export interface HouseOptions {
   /** The server that skips time when left out; the real one has updates at the end of a run, continue-as-new and reset. */
   readonly server?: 'real';
+  /** A real server of its own, which finds a history too long beyond so many events. */
+  readonly longHistory?: number;
   /** May put something in front of the activities, a fault for instance. */
   readonly wrap?: Wrap;
   readonly inventoryMaxStalenessMs?: number;
@@ -95,6 +98,22 @@ async function timeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
   return environment;
 }
 
+function environmentFor({ server, longHistory }: HouseOptions): Promise<TestWorkflowEnvironment> {
+  if (longHistory !== undefined) return shortOfHistory(longHistory);
+  return server === 'real' ? realEnvironment() : timeSkippingEnvironment();
+}
+
+async function shortOfHistory(events: number): Promise<TestWorkflowEnvironment> {
+  const path = inject('stack')['TEMPORAL_CLI'];
+  const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type === 'BOOL' ? 'Bool' : 'Keyword'}`]);
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      ...(path !== undefined && { executable: { type: 'existing-path' as const, path } }),
+      extraArgs: ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${events}`, ...attributes],
+    },
+  });
+}
+
 /** The stack's Temporal, in a namespace that no other test uses. */
 async function realEnvironment(): Promise<TestWorkflowEnvironment> {
   const address = inject('stack')['TEMPORAL_ADDRESS'];
@@ -110,7 +129,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
   const testDatabase = await createTestDatabase();
   const database = openDatabase({ url: testDatabase.databaseUrl });
   await migrate(database);
-  const environment = options.server === 'real' ? await realEnvironment() : await timeSkippingEnvironment();
+  const environment = await environmentFor(options);
   const events = gatherEvents();
   const activities = createActivities(
     {
@@ -143,6 +162,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
   const client = new Client({ connection: environment.connection, namespace: environment.namespace ?? 'default' });
   const startOrJoin = createStartOrJoin(client);
   const deliver = signalTransport(client);
+  const signalResult = createSignalResult(client);
   const lanes = Array.from({ length: OUTBOX_LANES }, (_, lane) => lane);
 
   const read = async (requestId: string) => {
@@ -170,7 +190,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
         errorText: errorText ?? null,
         failureCode,
       });
-      if (recorded.outcome === 'wake') await client.workflow.getHandle(recorded.workflowId).signal(SIGNALS.airflowResult, recorded.signal);
+      if (recorded.outcome === 'wake') await signalResult(recorded.workflowId, recorded.signal);
       return recorded;
     },
     result: async ({ input }, attempt, status, failureCode) => {
