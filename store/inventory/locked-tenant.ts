@@ -30,8 +30,11 @@ export interface Service {
 
 /** An active service, and what its own deletion is doing. */
 export interface ActiveService extends Service {
-  /** live: it is being deleted. parked: its deletion failed and waits for someone. none: nobody asked to delete it. */
-  readonly deletion: 'none' | 'live' | 'parked';
+  /**
+   * live: it is being deleted. blocked: its deletion is parked, only because something depends on it. parked: its deletion failed
+   * and waits for someone. none: nobody asked to delete it.
+   */
+  readonly deletion: 'none' | 'live' | 'blocked' | 'parked';
 }
 
 /** A tenant under its row lock: nothing of it changes until the transaction ends. */
@@ -79,7 +82,8 @@ export async function lockTenant(tx: Queryable, tenantId: string): Promise<Locke
     activeServices: () =>
       tx.rows<ActiveService>(
         `SELECT s.*, coalesce((
-           SELECT CASE WHEN bool_or(d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW')) THEN 'live' ELSE 'parked' END
+           SELECT CASE WHEN bool_or(d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW')) THEN 'live'
+                       WHEN bool_and(d.failure_code = 'DEPENDENCY_BLOCKED') THEN 'blocked' ELSE 'parked' END
            FROM deletions d
            WHERE d.tenant_id = s.tenant_id AND d.service_instance_id = s.service_instance_id AND NOT d.dry_run
              AND d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')

@@ -54,6 +54,11 @@ describe('the dependency check', () => {
     ['waits for no other of a circle', [node('db', ['app']), node('app', ['queue']), node('queue', ['db'])], { verdict: 'clear' }],
     ['waits for what comes before a circle', [node('db', ['app']), node('app', ['db']), node('web', ['db'])], { verdict: 'wait', dependants: ['web'] }],
     ['blocks in a circle of which one is not deleted', [node('db', ['app']), node('app', ['db'], 'none')], { verdict: 'blocked', dependants: ['app'] }],
+    ['blocks a whole circle while something outside depends on any of it', [node('db', ['app']), node('app', ['db']), node('web', ['app'], 'none')], { verdict: 'blocked', dependants: ['web'] }],
+    ['holds a whole circle back while something outside that goes first is there', [node('db', ['app']), node('app', ['db']), node('web', ['app'])], { verdict: 'wait', dependants: ['web'] }],
+    ['lets a circle go although one of it was parked before the others were asked for', [node('db', ['app']), node('app', ['db'], 'blocked')], { verdict: 'clear' }],
+    ['blocks in a circle of which one is parked for a reason of its own', [node('db', ['app']), node('app', ['db'], 'parked')], { verdict: 'blocked', dependants: ['app'] }],
+    ['blocks while what depends on it is blocked itself, outside of any circle', [node('db', []), node('app', ['db'], 'blocked')], { verdict: 'blocked', dependants: ['app'] }],
     ['takes no service for its own dependant', [node('db', ['db'])], { verdict: 'clear' }],
   ])('%s', (_, services, verdict) => {
     expect(checkDependants('db', services)).toEqual(verdict);
