@@ -1,3 +1,4 @@
+import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { SIGNALS, tenantWorkflowId, UPDATES, type Subject } from '../../contracts/names/index.js';
 import { provision, serviceEvent, serviceSubject } from './deletions.js';
 import type { HistoryHouse } from './history-house.js';
@@ -25,7 +26,26 @@ async function startService(house: HistoryHouse, name: string, more: Partial<Par
   return house.start({ requestId: name, subject: serviceSubject(`tenant-${name}`, 'db'), ...more });
 }
 
+/** Without its stack, which names files of this machine. */
+function outage(): ApplicationFailure {
+  const failure = ApplicationFailure.retryable('the ledger cannot be reached', 'Outage');
+  failure.stack = '';
+  return failure;
+}
+
 export const scenes: Readonly<Record<string, Scene>> = {
+  'ledger-out-of-reach': async (house) => {
+    // What runs beside the workflow fails, so that a normal activity does the work.
+    house.interfere = (name, _call, work) => {
+      if (name === 'trigger' && activityInfo().isLocal) throw outage();
+      return work();
+    };
+    const { workflowId } = await startService(house, 'out-of-reach');
+    await house.untilSent('out-of-reach');
+    house.interfere = undefined;
+    await house.result('out-of-reach', 1, 'SUCCESS');
+    return ended(house, 'ledger-out-of-reach', workflowId, 'COMPLETED');
+  },
   'happy-service': async (house) => {
     const { workflowId } = await startService(house, 'happy-service');
     await house.untilSent('happy-service');
