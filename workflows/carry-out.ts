@@ -73,7 +73,8 @@ async function sendToAirflow(deletion: Deletion): Promise<void> {
         delete deletion.failure;
         return;
       case 'refilled':
-        { end(deletion, 'CANCELLED'); return; }
+        end(deletion, 'CANCELLED');
+        return;
       case 'provisioned-anew':
         await park(deletion, 'FAILED', 'PROVISIONED_ANEW');
         break;

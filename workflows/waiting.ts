@@ -67,44 +67,48 @@ async function join(deletion: Deletion, inputs: readonly DeletionInput[]): Promi
   if (first && deletion.phase === 'parked') deletion.moved ??= { cause: `request ${first.requestId} joined` };
 }
 
-const OVER = { refused: 'the deletion has ended' };
+type Answer = Parameters<PendingAct['settle']>[0];
+const OVER: Answer = { refused: 'the deletion has ended' };
 
 async function perform(deletion: Deletion, pending: PendingAct): Promise<void> {
-  const { name, act, settle } = pending;
-  const refusal = refusalOf(name, deletion);
-  if (refusal !== undefined) { settle({ refused: refusal }); return; }
+  pending.settle(await answerTo(deletion, pending));
+}
+
+async function answerTo(deletion: Deletion, { name, act }: PendingAct): Promise<Answer> {
+  const refused = refusalOf(name, deletion);
+  if (refused !== undefined) return { refused };
   switch (name) {
     case 'retry':
       deletion.moved = { cause: act.by === undefined ? 'a person asked for a retry' : `${act.by} asked for a retry`, act };
-      { settle({ done: 'another attempt is made now' }); return; }
+      return { done: 'another attempt is made now' };
     case 'hold':
-      if (!isOurs(deletion, await call('hold', { ...nextStep(deletion), act }))) { settle(OVER); return; }
+      if (!isOurs(deletion, await call('hold', { ...nextStep(deletion), act }))) return OVER;
       deletion.held = true;
       deletion.holdShown = deletion.phase !== 'sent' && deletion.phase !== 'parked';
-      { settle({ done: 'on hold before the next trigger' }); return; }
+      return { done: 'on hold before the next trigger' };
     case 'release':
-      if (!isOurs(deletion, await call('release', { ...nextStep(deletion), act }))) { settle(OVER); return; }
+      if (!isOurs(deletion, await call('release', { ...nextStep(deletion), act }))) return OVER;
       deletion.held = false;
       deletion.holdShown = false;
-      { settle({ done: 'released' }); return; }
+      return { done: 'released' };
     case 'cancel':
-      return cancel(deletion, pending);
+      return cancel(deletion, act);
   }
 }
 
-async function cancel(deletion: Deletion, { act, settle }: PendingAct): Promise<void> {
+async function cancel(deletion: Deletion, act: PendingAct['act']): Promise<Answer> {
   const answer = await call('cancel', { ...nextStep(deletion), act });
-  if (!isOurs(deletion, answer)) { settle(OVER); return; }
+  if (!isOurs(deletion, answer)) return OVER;
   switch (answer.outcome) {
     case 'cancelled':
       end(deletion, 'CANCELLED');
-      { settle({ done: 'cancelled' }); return; }
+      return { done: 'cancelled' };
     case 'withdrawn':
       deletion.requestId = answer.requestId;
       deletion.ownRequests.add(answer.requestId);
       deletion.joined.splice(0, Infinity, ...deletion.joined.filter((id) => id !== answer.withdrawn && id !== answer.requestId));
-      { settle({ done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` }); return; }
+      return { done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` };
     case 'unknown-request':
-      { settle({ refused: `request ${answer.requestId} is not part of this deletion` }); return; }
+      return { refused: `request ${answer.requestId} is not part of this deletion` };
   }
 }
