@@ -1,6 +1,7 @@
 import { DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
+import { createInventoryAuthority } from './activities/inventory-authority.js';
 import { taskQueueFor } from './contracts/names/index.js';
 import { isEntryPoint } from './platform/entry-point.js';
 import type { Log } from './platform/log.js';
@@ -32,6 +33,7 @@ export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRol
       database,
       topicPrefix: config.kafka.topicPrefix,
       inventoryMaxStalenessMs: config.inventoryMaxStalenessMs,
+      inventoryAuthority: config.inventoryAuthority && createInventoryAuthority(config.inventoryAuthority),
       tenantPurgeGraceMs: config.tenantPurgeGraceMs,
       tenantPolicy: policies.policyFor({ kind: 'tenant', tenantId: '', emptying: 0 }),
       events: activityEvents(metrics, log),

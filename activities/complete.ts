@@ -7,6 +7,7 @@ import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/out
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { refreshInventoryOf } from './refresh-inventory.js';
 import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
 
 /**
@@ -15,8 +16,9 @@ import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
  */
 export const complete =
   (deps: ActivityDeps): Activities['complete'] =>
-  (call) =>
-    runStep(deps.database, 'complete', call, async (deletion): Promise<CompleteAnswer> => {
+  async (call) => {
+    await refreshInventoryOf(deps, call.requestId);
+    return runStep(deps.database, 'complete', call, async (deletion): Promise<CompleteAnswer> => {
       const { row, now } = deletion;
       // Before the attempts: the inventory takes the same locks in this order.
       if (!row.dryRun) await settleInventory(deps, deletion, call.attempt);
@@ -41,6 +43,7 @@ export const complete =
       deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
       return { outcome: 'completed', durationMs, leftOver };
     });
+  };
 
 /**
  * Whoever joined shares the outcome, with a notification of its own. Not so a request for another incarnation of the

@@ -1,5 +1,6 @@
 import type { DeletionPolicy } from '../contracts/names/index.js';
 import type { Database } from '../store/database.js';
+import type { InventoryAuthority } from './inventory-authority.js';
 
 /** What has to be counted or told while activities work; labels hold no ids. */
 export interface ActivityEvents {
@@ -20,6 +21,8 @@ export interface ActivityDeps {
   readonly topicPrefix: string;
   /** No trigger is decided on an inventory older than this. */
   readonly inventoryMaxStalenessMs: number;
+  /** Asked about a tenant's services before each decision, instead of waiting for its events. */
+  readonly inventoryAuthority?: InventoryAuthority | undefined;
   /** From TENANT_EMPTY to the trigger of the tenant's clean-up. */
   readonly tenantPurgeGraceMs: number;
   /** The policy of a tenant's clean-up. */

@@ -5,6 +5,7 @@ import { deletionEvent, lifecycleEvent } from '../store/ledger/outgoing.js';
 import { insertCleanUp, latestCleanUp } from '../store/ledger/clean-ups.js';
 import type { Activities, TenantAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { refreshInventory } from './refresh-inventory.js';
 import { decideOnTenant, purgeAfter } from './emptying.rules.js';
 
 /**
@@ -14,8 +15,9 @@ import { decideOnTenant, purgeAfter } from './emptying.rules.js';
  */
 export const decideEmptying =
   (deps: ActivityDeps): Activities['decideEmptying'] =>
-  (tenantId) =>
-    deps.database.transaction(async (tx): Promise<TenantAnswer> => {
+  async (tenantId) => {
+    await refreshInventory(deps, tenantId);
+    return deps.database.transaction(async (tx): Promise<TenantAnswer> => {
       const tenant = await lockTenant(tx, tenantId);
       const activeServices = (await tenant.activeServices()).length;
       const verdict = decideOnTenant(tenant.row, activeServices, await tenant.deletionsUnderWay());
@@ -33,6 +35,7 @@ export const decideEmptying =
           return unfinishedCleanUp(tenant);
       }
     });
+  };
 
 async function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): Promise<void> {
   const { tenantId, emptyings } = tenant.row;
@@ -65,8 +68,9 @@ async function unfinishedCleanUp(tenant: LockedTenant): Promise<TenantAnswer> {
 /** A person has an empty tenant erased: what `tenant erase` asks for. Asked again, it answers with the clean-up that runs. */
 export const requestErasure =
   (deps: ActivityDeps): Activities['requestErasure'] =>
-  ({ tenantId, act }) =>
-    deps.database.transaction(async (tx) => {
+  async ({ tenantId, act }) => {
+    await refreshInventory(deps, tenantId);
+    return deps.database.transaction(async (tx) => {
       const tenant = await lockTenant(tx, tenantId);
       const active = await tenant.activeServices();
       if (tenant.row.status === 'UNKNOWN') return refused(`the inventory has never heard of tenant ${tenantId}`);
@@ -80,6 +84,7 @@ export const requestErasure =
       const requestId = tenantRequestId(tenantId, tenant.row.emptyings, (latest?.turns ?? 0) + 1);
       return { outcome: 'clean-up', input: await openCleanUp(deps, tenant, requestId, 0, act) };
     });
+  };
 
 const refused = (why: string) => ({ outcome: 'refused' as const, why });
 

@@ -7,6 +7,7 @@ import { sendEvent, sendTrigger } from '../store/ledger/outgoing.js';
 import type { Deletion } from '../store/ledger/rows.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, TriggerAnswer } from './answers.js';
+import { refreshInventoryOf } from './refresh-inventory.js';
 import { checkDependants } from './dependencies.rules.js';
 import type { ActivityDeps } from './deps.js';
 import { cancelWhenRefilled, lockTenantOf } from './refill.js';
@@ -20,8 +21,9 @@ type Permission = { readonly generation: number } | { readonly refusal: TriggerA
  */
 export const trigger =
   (deps: ActivityDeps): Activities['trigger'] =>
-  (call) =>
-    runStep(deps.database, 'trigger', call, async (deletion): Promise<TriggerAnswer> => {
+  async (call) => {
+    await refreshInventoryOf(deps, call.requestId);
+    return runStep(deps.database, 'trigger', call, async (deletion): Promise<TriggerAnswer> => {
       const permission = await permissionFor(deps, deletion);
       if ('refusal' in permission) return permission.refusal;
 
@@ -37,6 +39,7 @@ export const trigger =
       deps.events.triggered(deletion.row.kind, lane);
       return { outcome: 'sent', attempt };
     });
+  };
 
 function permissionFor(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
   switch (deletion.row.kind) {
@@ -82,6 +85,7 @@ async function permissionForTenant(deps: ActivityDeps, deletion: LockedDeletion)
 }
 
 async function isStale(deps: ActivityDeps, tenant: LockedTenant): Promise<boolean> {
+  if (deps.inventoryAuthority) return false; // asked a moment ago
   const ageMs = await stalenessMs(tenant.tx, SERVICE_FEED);
   return ageMs === undefined || ageMs > deps.inventoryMaxStalenessMs;
 }

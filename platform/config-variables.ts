@@ -98,6 +98,8 @@ export const VARIABLES = {
   DUE_IN: about(positiveDuration.prefault('30d'), 'Receipt to due date (GDPR 12(3))'),
   TENANT_PURGE_GRACE: about(duration.prefault('24h'), 'Wait between a tenant’s last service and its clean-up'),
   INVENTORY_MAX_STALENESS: about(positiveDuration.prefault('30s'), 'Older than this the service inventory decides nothing'),
+  SERVICE_INVENTORY_URL: about(httpUrl.optional(), 'Authority over the service inventory, asked over HTTP before each decision instead of waiting for its events (docs/architecture.md)'),
+  SERVICE_INVENTORY_TOKEN: about(text.optional(), 'Bearer token for the authority', { secret: true }),
   WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
   OUTBOX_POLL: about(positiveDuration.prefault('5s'), 'The relay looks for unsent rows at least this often'),
   OUTBOX_BATCH: about(whole(1, 10_000).prefault('100'), 'Outbox rows sent together'),

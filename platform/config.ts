@@ -60,6 +60,8 @@ export interface Config {
   readonly softDeleteGraceMs: number;
   readonly tenantPurgeGraceMs: number;
   readonly inventoryMaxStalenessMs: number;
+  /** Asked over HTTP about a tenant's services; without it the events tell. */
+  readonly inventoryAuthority?: { readonly url: string; readonly token?: string | undefined };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
   readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number };
   readonly api: { readonly host: string; readonly port: number };
@@ -172,6 +174,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     softDeleteGraceMs: vars.SOFT_DELETE_GRACE,
     tenantPurgeGraceMs: vars.TENANT_PURGE_GRACE,
     inventoryMaxStalenessMs: vars.INVENTORY_MAX_STALENESS,
+    ...(vars.SERVICE_INVENTORY_URL === undefined ? {} : { inventoryAuthority: { url: vars.SERVICE_INVENTORY_URL, token: vars.SERVICE_INVENTORY_TOKEN } }),
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
     worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS },
     api: { host: vars.API_HOST, port: vars.API_PORT },

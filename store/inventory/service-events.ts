@@ -36,10 +36,15 @@ export async function applyServiceEvent(database: Database, consumerGroup: strin
       if (event.eventType === 'service.provisioned') await becomeKnown(tx, tenant, event);
       return 'out-of-date';
     }
-    if (event.eventType === 'service.provisioned') await provision(tx, tenant, known, event);
-    else await deprovision(tx, tenant, known, event);
+    await changeService(tx, tenant, known, event);
     return 'applied';
   });
+}
+
+/** Changes one service of a tenant under its lock, and revokes and wakes what that concerns. */
+export async function changeService(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
+  if (event.eventType === 'service.provisioned') await provision(tx, tenant, known, event);
+  else await deprovision(tx, tenant, known, event);
 }
 
 async function provision(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {

@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio
 import { inject } from 'vitest';
 import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
+import type { InventoryAuthority } from '../../activities/inventory-authority.js';
 import type { serviceDeletion } from '../../workflows/index.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { createSignalResult } from '../../bridges/result/role.js';
@@ -37,6 +38,7 @@ export interface HouseOptions {
   readonly wrap?: Wrap;
   readonly inventoryMaxStalenessMs?: number;
   readonly tenantPurgeGraceMs?: number;
+  readonly inventoryAuthority?: InventoryAuthority;
 }
 
 /** The workflows on the time-skipping server, with the real activities on a real PostgreSQL. */
@@ -136,6 +138,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
       database,
       topicPrefix: 'nova',
       inventoryMaxStalenessMs: options.inventoryMaxStalenessMs ?? HOUR_MS,
+      inventoryAuthority: options.inventoryAuthority,
       tenantPurgeGraceMs: options.tenantPurgeGraceMs ?? 0,
       tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
       events,
