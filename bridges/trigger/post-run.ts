@@ -72,7 +72,7 @@ async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Ma
       if (!run) throw new AirflowUnavailable('create run', 'it said that the run is there already, and then that it is not');
       if (!isSameConf(conf, run.conf)) return fail('RUN_MISMATCH', 'A run of this id is there already, with another conf');
       await markPosted(database, jobId, jobId);
-      if (run.state === 'queued') await failIfRevokedMeanwhile(deps, dagId, jobId);
+      await failIfRevokedMeanwhile(deps, dagId, jobId);
       return 'known';
     }
     case 'dag-missing': {
@@ -90,6 +90,8 @@ async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Ma
 async function failIfRevokedMeanwhile({ database, airflow, log }: PostRunDeps, dagId: string, jobId: string): Promise<void> {
   const job = await readJob(database, jobId);
   if (!job || job.stands) return;
+  // A quick run may have erased and ended its deletion by now: only one that has not begun is failed, a running one asks the fence.
+  if ((await airflow.getRun(dagId, jobId))?.state !== 'queued') return;
   log.warn({ jobId }, 'the job was revoked while its run was being made; failing the run');
   await airflow.failRun(dagId, jobId);
 }
