@@ -18,15 +18,27 @@ export async function runDeletion(input: DeletionInput, waiting: readonly Deleti
   // Not of this version's form, or not readable: a worker that can read it must carry on, so the task fails, not the workflow.
   if (typeof input.requestId !== 'string') throw new Error('the input of this workflow cannot be read');
   const inbox = emptyInbox(waiting);
-  const deletion = newDeletion(input, inbox, carried);
-  deletion.startOverWhenLong = () =>
-    startOver(deletion, () => goOnWith({ ...input, requestId: deletion.requestId }, inbox.joins, carriedBy(deletion)));
+  let deletion = begin(input, inbox, carried);
   openInbox(inbox);
   await cancelFromOutside(inbox, async () => {
     await carryOut(deletion);
+    // Of a request that another run has dealt with, nothing is done: whoever waits behind it is next, at once.
+    while (deletion.outcome === 'not-ours') {
+      const next = inbox.joins.shift();
+      if (!next) break;
+      deletion = begin(next, inbox);
+      await carryOut(deletion);
+    }
     await startForLateJoins(inbox, deletion.ownRequests);
   });
   return { requestId: deletion.requestId, outcome: deletion.outcome ?? 'not-ours', attempts: deletion.attempt };
+}
+
+function begin(input: DeletionInput, inbox: Inbox, carried?: Carried): Deletion {
+  const deletion = newDeletion(input, inbox, carried);
+  deletion.startOverWhenLong = () =>
+    startOver(deletion, () => goOnWith({ ...input, requestId: deletion.requestId }, inbox.joins, carriedBy(deletion)));
+  return deletion;
 }
 
 /** Goes on as a new run when the history has grown long and nothing waits that only this run knows of. */
