@@ -1,10 +1,12 @@
-import { lockTenant } from '../store/inventory/locked-tenant.js';
+import type { PersonAct } from '../contracts/names/index.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
-import { sendEvent, sendNotification } from '../store/ledger/outgoing.js';
+import { sendEvent } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CancelAnswer, NotedAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { countAsCancelled, endAsCancelled } from './end-as-cancelled.js';
 import { handOver } from './hand-over.js';
+import { lockTenantOf, serviceOf } from './subject-of.js';
 import { wakeTenantIfEmpty } from './wake-tenant.js';
 
 /** A parked deletion is moved again: by a person's retry, a join, or because what blocked it has gone. */
@@ -22,10 +24,8 @@ export const reopen =
 
 /** A person who retries after PROVISIONED_ANEW says that the new incarnation is meant. */
 async function acceptNewIncarnation(deletion: LockedDeletion): Promise<void> {
-  const { tenantId, serviceInstanceId } = deletion.row;
-  if (tenantId === null || serviceInstanceId === null) return;
-  const tenant = await lockTenant(deletion.tx, tenantId);
-  const service = await tenant.service(serviceInstanceId);
+  const tenant = await lockTenantOf(deletion);
+  const service = await tenant.service(serviceOf(deletion.row).serviceInstanceId);
   if (service) deletion.change({ generation: service.generation });
 }
 
@@ -77,42 +77,30 @@ export const cancel =
       if (requestId !== deletion.row.requestId) {
         const one = joined.find((candidate) => candidate.row.requestId === requestId);
         if (!one) return { outcome: 'unknown-request', requestId };
-        endAsCancelled(deps, one, call.act);
+        withdraw(deps, one, call.act);
         return { outcome: 'withdrawn', requestId: deletion.row.requestId, withdrawn: requestId };
       }
-      const [heir, ...others] = joined;
+      const [heir] = joined;
       if (!heir) {
-        endAsCancelled(deps, deletion, call.act);
+        withdraw(deps, deletion, call.act);
         // The tenant's row before the attempts: whoever locks both does so in this order.
         await wakeTenantIfEmpty(deletion);
         await deletion.revokeAttempts('the deletion was cancelled');
-        deps.events.ended(deletion.row.kind, deletion.row.input.policy.lane, 'CANCELLED', deletion.row.durationMs ?? 0);
+        countAsCancelled(deps, deletion);
         return { outcome: 'cancelled' };
       }
-      passOn(deletion, heir, others);
+      passOn(deletion, heir);
       await handOver(deletion, heir);
-      endAsCancelled(deps, deletion, call.act);
+      withdraw(deps, deletion, call.act);
       return { outcome: 'withdrawn', requestId: heir.row.requestId, withdrawn: requestId };
     });
 
-/** The heir takes the deletion's place: its state, its claim, and whoever had joined. */
-function passOn(deletion: LockedDeletion, heir: LockedDeletion, others: readonly LockedDeletion[]): void {
-  const { status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, held } = deletion.row;
-  heir.change({ status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, held, duplicateOf: null });
+/** The heir takes the deletion's place: its state and its claim. */
+function passOn(deletion: LockedDeletion, heir: LockedDeletion): void {
+  const { status, failureCode, failureMessage, parkedAt, sentAt, claimedRun } = deletion.row;
+  heir.change({ status, failureCode, failureMessage, parkedAt, sentAt, claimedRun, duplicateOf: null });
   heir.note({ what: 'carries on', cause: `${deletion.row.requestId}, which it had joined, was withdrawn` });
-  for (const other of others) other.change({ duplicateOf: heir.row.requestId });
 }
 
-function endAsCancelled(deps: ActivityDeps, deletion: LockedDeletion, act: { by?: string; reason?: string }): void {
-  const { row, now } = deletion;
-  deletion.change({
-    status: 'CANCELLED',
-    duplicateOf: null,
-    completedAt: now,
-    durationMs: now.getTime() - row.receivedAt.getTime(),
-    parkedAt: null,
-  });
-  deletion.note({ what: 'cancelled', cause: 'a person withdrew the request', person: act.by, reason: act.reason });
-  sendEvent(deletion, deps.topicPrefix, 'deletion.cancelled');
-  sendNotification(deletion, 'deletion.cancelled', 'The deletion was cancelled; nothing more is erased');
-}
+const withdraw = (deps: ActivityDeps, deletion: LockedDeletion, { by, reason }: PersonAct): void =>
+  endAsCancelled(deps, deletion, { cause: 'a person withdrew the request', person: by, reason }, 'The deletion was cancelled; nothing more is erased');

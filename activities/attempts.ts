@@ -1,3 +1,4 @@
+import type { DeletionStatus } from '../contracts/names/index.js';
 import { sendEvent, sendNotification, failureMessage } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, NotedAnswer, ParkAnswer, RemindAnswer } from './answers.js';
@@ -18,6 +19,8 @@ export const noteFailedAttempt =
       return { outcome: 'noted' };
     });
 
+const parkedEventType = (status: DeletionStatus) => (status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed');
+
 /** Automatic ways are used up, or something blocks: told, and parked until something or someone moves it. */
 export const park =
   (deps: ActivityDeps): Activities['park'] =>
@@ -26,7 +29,7 @@ export const park =
       const message = failureMessage(call.failureCode, call.blockedBy);
       deletion.change({ status: call.status, failureCode: call.failureCode, failureMessage: message, parkedAt: deletion.now });
       deletion.note({ what: 'parked', cause: message });
-      const eventType = call.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
+      const eventType = parkedEventType(call.status);
       sendEvent(deletion, deps.topicPrefix, eventType);
       sendNotification(deletion, eventType, message);
       // The tenant's row before the attempts: whoever locks both does so in this order.
@@ -48,10 +51,9 @@ export const remind =
   (call) =>
     runStep(deps.database, 'remind', call, (deletion): Promise<RemindAnswer> => {
       const { row } = deletion;
-      const eventType = row.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed';
       const message = REMINDERS[call.what](row.failureMessage ?? 'it is waiting');
       deletion.note({ what: 'told again', cause: message });
-      sendNotification(deletion, eventType, message);
+      sendNotification(deletion, parkedEventType(row.status), message);
       if (call.what === 'overdue') deps.events.overdue(row.requestId);
       return Promise.resolve({ outcome: 'reminded' });
     });

@@ -1,6 +1,6 @@
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import type { DeletionInput } from '../contracts/names/index.js';
-import { lockTenant, type Service } from '../store/inventory/locked-tenant.js';
+import type { Service } from '../store/inventory/locked-tenant.js';
 import { wakeWhoWaited } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
@@ -8,6 +8,7 @@ import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
+import { lockTenantOf, serviceOf } from './subject-of.js';
 import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
 
 /**
@@ -19,15 +20,14 @@ export const complete =
   async (call) => {
     await refreshInventoryOf(deps, call.requestId);
     return runStep(deps.database, 'complete', call, async (deletion): Promise<CompleteAnswer> => {
-      const { row, now } = deletion;
-      // Before the attempts: the inventory takes the same locks in this order.
-      if (!row.dryRun) await settleInventory(deps, deletion, call.attempt);
-
+      const { row } = deletion;
       const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === call.attempt);
-      const durationMs = now.getTime() - row.receivedAt.getTime();
+      const durationMs = deletion.ageMs();
+      // Before the attempts are written: the inventory takes the same locks in this order.
+      if (!row.dryRun) await settleInventory(deps, deletion, attempt?.generation ?? 0);
       deletion.change({
         status: 'COMPLETED',
-        completedAt: now,
+        completedAt: deletion.now,
         durationMs,
         failureCode: null,
         failureMessage: null,
@@ -59,7 +59,7 @@ async function settleJoined(deletion: LockedDeletion): Promise<DeletionInput[]> 
       leftOver.push(joined.row.input);
       continue;
     }
-    const durationMs = deletion.now.getTime() - joined.row.receivedAt.getTime();
+    const durationMs = joined.ageMs();
     joined.change({ outcome: 'COMPLETED', completedAt: deletion.now, durationMs });
     joined.note({ what: 'outcome', cause: `${deletion.row.requestId}, which it joined, is COMPLETED` });
     sendNotification(joined, 'deletion.completed', `Deletion processed in ${durationMs}ms, together with request ${deletion.row.requestId}`);
@@ -68,27 +68,29 @@ async function settleJoined(deletion: LockedDeletion): Promise<DeletionInput[]> 
 }
 
 /** The service, when it is there after the deletion: provisioned anew, and not what was erased. */
-async function remainingService({ row, tx }: LockedDeletion): Promise<Service | undefined> {
-  if (row.kind !== 'service' || row.dryRun || row.tenantId === null || row.serviceInstanceId === null) return undefined;
-  const service = await (await lockTenant(tx, row.tenantId)).service(row.serviceInstanceId);
+async function remainingService(deletion: LockedDeletion): Promise<Service | undefined> {
+  if (deletion.row.kind !== 'service' || deletion.row.dryRun) return undefined;
+  const tenant = await lockTenantOf(deletion);
+  const service = await tenant.service(serviceOf(deletion.row).serviceInstanceId);
   return service?.status === 'ACTIVE' ? service : undefined;
 }
 
-function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<void> {
+function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<void> {
   switch (deletion.row.kind) {
     case 'user':
       return Promise.resolve();
     case 'service':
-      return settleService(deps, deletion, attemptNumber);
+      return settleService(deps, deletion, generation);
     case 'tenant':
       return settleTenant(deletion);
   }
 }
 
-async function settleService(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<void> {
+/** @param generation the incarnation that the attempt erased */
+async function settleService(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<void> {
   const { row, tx } = deletion;
-  if (row.tenantId === null || row.serviceInstanceId === null) throw new Error(`request ${row.requestId} names no service`);
-  const tenant = await lockTenant(tx, row.tenantId);
+  const { serviceInstanceId } = serviceOf(row);
+  const tenant = await lockTenantOf(deletion);
   const gdpr = row.gdprMode || (await deletion.joined()).some((joined) => joined.row.gdprMode);
   await tenant.change({
     lastTraceId: row.traceId,
@@ -99,11 +101,9 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, attem
     deps.events.tenantUnknown(row.requestId);
     return;
   }
-  const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === attemptNumber);
-  const service = await tenant.service(row.serviceInstanceId);
-  const erasedThis = service && isIncarnationAskedFor({ generation: attempt?.generation ?? 0, requestedAt: row.requestedAt }, service);
-  if (service && erasedThis) {
-    await tenant.markErased(row.serviceInstanceId, service.generation, row.requestId);
+  const service = await tenant.service(serviceInstanceId);
+  if (service && isIncarnationAskedFor({ generation, requestedAt: row.requestedAt }, service)) {
+    await tenant.markErased(serviceInstanceId, service.generation, row.requestId);
     await wakeWhoWaited(tx, tenant, service, causeOf(deletion));
   } else {
     await wakeTenantIfEmpty(deletion, tenant);
@@ -111,23 +111,16 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, attem
 }
 
 async function settleTenant(deletion: LockedDeletion): Promise<void> {
-  const { row, tx, now } = deletion;
-  if (row.tenantId === null || row.emptying === null) throw new Error(`clean-up ${row.requestId} names no tenant`);
-  const tenant = await lockTenant(tx, row.tenantId);
-  if (tenant.row.status === 'ACTIVE' || tenant.row.emptyings !== row.emptying) {
+  const { row, now } = deletion;
+  const tenant = await lockTenantOf(deletion);
+  const { tenantId, emptyings } = tenant.row;
+  if (tenant.row.status === 'ACTIVE' || emptyings !== row.emptying) {
     // Whoever hears TENANT_ERASED gives the tenant up.
     deletion.note({ what: 'tenant in use', cause: 'the tenant has services again: it is not called erased' });
     return;
   }
   await tenant.change({ status: 'ERASED', erasedAt: now });
   deletion.send(
-    lifecycleEvent('TENANT_ERASED', {
-      requestId: row.requestId,
-      tenantId: row.tenantId,
-      emptying: row.emptying,
-      gdprMode: row.gdprMode,
-      traceId: row.traceId,
-      occurredAt: now,
-    }),
+    lifecycleEvent('TENANT_ERASED', { requestId: row.requestId, tenantId, emptying: emptyings, gdprMode: row.gdprMode, traceId: row.traceId, occurredAt: now }),
   );
 }

@@ -1,16 +1,16 @@
 import { jobIdFor } from '../contracts/names/index.js';
 import { SERVICE_FEED, stalenessMs } from '../store/inventory/feed.js';
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
-import { lockTenant, type LockedTenant } from '../store/inventory/locked-tenant.js';
+import type { LockedTenant } from '../store/inventory/locked-tenant.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { sendEvent, sendTrigger } from '../store/ledger/outgoing.js';
-import type { Deletion } from '../store/ledger/rows.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, TriggerAnswer } from './answers.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
 import { checkDependants } from './dependencies.rules.js';
 import type { ActivityDeps } from './deps.js';
-import { cancelWhenRefilled, lockTenantOf } from './refill.js';
+import { cancelWhenRefilled } from './refill.js';
+import { lockTenantOf, serviceOf } from './subject-of.js';
 
 /** Why an attempt may not be sent now, or the incarnation of the instance that it is sent for. */
 type Permission = { readonly generation: number } | { readonly refusal: TriggerAnswer };
@@ -53,8 +53,8 @@ function permissionFor(deps: ActivityDeps, deletion: LockedDeletion): Promise<Pe
 }
 
 async function permissionForService(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
-  const { tenantId, serviceInstanceId } = serviceOf(deletion.row);
-  const tenant = await lockTenant(deletion.tx, tenantId);
+  const { serviceInstanceId } = serviceOf(deletion.row);
+  const tenant = await lockTenantOf(deletion);
   if (await isStale(deps, tenant)) return { refusal: { outcome: 'stale-inventory' } };
 
   const service = await tenant.service(serviceInstanceId);
@@ -88,10 +88,4 @@ async function isStale(deps: ActivityDeps, tenant: LockedTenant): Promise<boolea
   if (deps.inventoryAuthority) return false; // asked a moment ago
   const ageMs = await stalenessMs(tenant.tx, SERVICE_FEED);
   return ageMs === undefined || ageMs > deps.inventoryMaxStalenessMs;
-}
-
-function serviceOf(row: Deletion): { tenantId: string; serviceInstanceId: string } {
-  const { tenantId, serviceInstanceId } = row;
-  if (tenantId === null || serviceInstanceId === null) throw new Error(`request ${row.requestId} names no service`);
-  return { tenantId, serviceInstanceId };
 }

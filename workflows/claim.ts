@@ -3,6 +3,7 @@ import type { Claimed } from '../activities/answers.js';
 import { end, isOurs, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
 import { stayParked } from './parking.js';
+import { showRequest } from './search-attributes.js';
 
 /**
  * Claims the deletion, and takes up where the ledger says that it stopped: for a new one that is the beginning.
@@ -16,6 +17,7 @@ export async function claim(deletion: Deletion): Promise<number> {
   }
   if (!isOurs(deletion, answer)) return 0;
   takeUp(deletion, answer);
+  showRequest(deletion.input);
   if (deletion.phase === 'parked') await stayParked(deletion);
   return answer.attempt === 0 ? answer.graceLeftMs : 0;
 }

@@ -1,12 +1,10 @@
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/names/index.js';
 import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
 import { call } from './ledger-activities.js';
+import { statusAttribute } from './search-attributes.js';
 import { waitUntil } from './waiting.js';
-
-const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', SearchAttributeType.KEYWORD);
 
 /** Tells that automatic ways are used up, or that something blocks, and waits until something or someone moves the deletion. */
 export async function park(deletion: Deletion, status: ParkedStatus, failureCode: FailureCode, blockedBy: readonly string[] = []): Promise<void> {
@@ -15,7 +13,7 @@ export async function park(deletion: Deletion, status: ParkedStatus, failureCode
   const answer = await call('park', { ...nextStep(deletion), status, failureCode, blockedBy });
   if (!isOurs(deletion, answer)) return;
   deletion.parkedFor = failureCode;
-  upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
+  upsertSearchAttributes([statusAttribute(status)]);
   setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
   deletion.dueAtMs = Date.now() + answer.dueInMs;
   await stayParked(deletion);
@@ -54,6 +52,6 @@ export async function reopen(deletion: Deletion, { cause, act }: NonNullable<Del
 export function wasUnparked(deletion: Deletion, status: DeletionStatus = 'PENDING'): void {
   if (deletion.parkedFor === undefined) return;
   delete deletion.parkedFor;
-  upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
+  upsertSearchAttributes([statusAttribute(status)]);
   setCurrentDetails('');
 }

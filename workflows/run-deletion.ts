@@ -1,9 +1,9 @@
-import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { allHandlersFinished, condition, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
 import { taskQueueFor, type DeletionInput } from '../contracts/names/index.js';
 import { carryOut } from './carry-out.js';
 import { carriedBy, newDeletion, type Carried, type Deletion } from './deletion.js';
 import { cancelFromOutside, emptyInbox, isEmpty, openInbox, refusePendingActs, type Inbox } from './inbox.js';
+import { requestAttributes, statusAttribute } from './search-attributes.js';
 
 /** How a deletion's workflow ended. The ledger has the whole story. */
 export interface DeletionResult {
@@ -57,22 +57,12 @@ async function startForLateJoins(inbox: Inbox, ownRequests: ReadonlySet<string>)
   if (next) await goOnWith(next, others);
 }
 
-const REQUEST_ID = defineSearchAttributeKey('RequestId', SearchAttributeType.KEYWORD);
-const TRACE_ID = defineSearchAttributeKey('TraceId', SearchAttributeType.KEYWORD);
-const GDPR_MODE = defineSearchAttributeKey('GdprMode', SearchAttributeType.BOOL);
-const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', SearchAttributeType.KEYWORD);
-
 function goOnWith(input: DeletionInput, waiting: readonly DeletionInput[], carried?: Carried): Promise<never> {
   const continueAsNew = makeContinueAsNewFunc<typeof runDeletion>({
     taskQueue: taskQueueFor(input.policy.lane),
     typedSearchAttributes: workflowInfo()
-      .typedSearchAttributes.updateCopy([
-        { key: REQUEST_ID, value: input.requestId },
-        { key: TRACE_ID, value: input.traceId },
-        { key: GDPR_MODE, value: input.gdprMode },
-        // The same deletion goes on as it is; another one begins.
-        ...(carried ? [] : [{ key: DELETION_STATUS, value: 'PENDING' }]),
-      ])
+      // The same deletion goes on as it is; another one begins.
+      .typedSearchAttributes.updateCopy([...requestAttributes(input), ...(carried ? [] : [statusAttribute('PENDING')])])
       .getAll(),
   });
   return carried ? continueAsNew(input, waiting, carried) : continueAsNew(input, waiting);

@@ -47,7 +47,7 @@ export interface LockedTenant {
   /** How many deletions of its services are under way, dry runs and parked ones left out. */
   deletionsUnderWay(): Promise<number>;
   /** Marks the incarnation as erased; another incarnation stays as it is. */
-  markErased(instanceId: string, generation: number, requestId: string): Promise<Service | undefined>;
+  markErased(instanceId: string, generation: number, requestId: string): Promise<void>;
 }
 
 /** Locks a tenant's row for the rest of the transaction; a tenant never heard of gets a row of status UNKNOWN. */
@@ -107,12 +107,11 @@ export async function lockTenant(tx: Queryable, tenantId: string): Promise<Locke
       return row?.count ?? 0;
     },
     markErased: async (instanceId, generation, requestId) => {
-      const [service] = await tx.rows<Service>(
+      await tx.rows(
         `UPDATE services SET status = 'ERASED', gone_at = now(), gone_by = $4, updated_at = now()
-         WHERE tenant_id = $1 AND service_instance_id = $2 AND generation = $3 AND status <> 'ERASED' RETURNING *`,
+         WHERE tenant_id = $1 AND service_instance_id = $2 AND generation = $3 AND status <> 'ERASED'`,
         [tenantId, instanceId, generation, requestId],
       );
-      return service;
     },
   };
 }

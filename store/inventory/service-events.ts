@@ -114,7 +114,8 @@ export async function wakeWhoWaited(tx: Queryable, tenant: LockedTenant, gone: S
   await wakeTenantIfLastHasGone(tx, tenant, causeId);
 }
 
-async function wakeTenantIfLastHasGone(tx: Queryable, tenant: LockedTenant, causeId: string): Promise<void> {
+/** Wakes the tenant's workflow when no active service is left. */
+export async function wakeTenantIfLastHasGone(tx: Queryable, tenant: LockedTenant, causeId: string): Promise<void> {
   const active = await tenant.activeServices();
   if (active.length === 0 && tenant.row.status === 'ACTIVE') await writeMessages(tx, [recheckTenant(tenant.row.tenantId, causeId)]);
 }

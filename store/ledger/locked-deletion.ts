@@ -9,6 +9,8 @@ export interface LockedDeletion {
   /** The database's clock. */
   readonly now: Date;
   readonly tx: Queryable;
+  /** Since its receipt. */
+  ageMs(): number;
   change(patch: DeletionChange): void;
   /** Adds a line to the timeline, with the status and attempt of the row as changed so far. */
   note(entry: TimelineEntry): void;
@@ -22,7 +24,7 @@ export interface LockedDeletion {
   /** Revokes every attempt of this deletion that still stands, but the one named. */
   revokeAttempts(why: string, exceptAttempt?: number): Promise<void>;
   markTimedOut(attempt: number): Promise<void>;
-  /** The requests that joined this one and have no outcome yet, under lock. */
+  /** The requests that joined this one and have no outcome yet, under lock; asked again, the same ones. */
   joined(): Promise<LockedDeletion[]>;
   /** Locks another request of the ledger in the same transaction. */
   lock(requestId: string): Promise<LockedDeletion | undefined>;
@@ -51,10 +53,23 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
   const write: PendingWrite = { entries: [], messages: [] };
   const others: OpenDeletion[] = [];
   let row: Deletion = before;
+  let joined: Promise<OpenDeletion[]> | undefined;
+
+  const lockJoined = async (): Promise<OpenDeletion[]> => {
+    const rows = await tx.rows<Deletion & { now: Date }>(
+      `SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE duplicate_of = $1 AND outcome IS NULL
+       ORDER BY received_at, request_id FOR UPDATE`,
+      [row.requestId],
+    );
+    const opened = rows.map((joinedRow) => open(tx, joinedRow));
+    others.push(...opened);
+    return opened;
+  };
 
   return {
     tx,
     now,
+    ageMs: () => now.getTime() - row.receivedAt.getTime(),
     get row() {
       return row;
     },
@@ -90,16 +105,8 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
         attempt,
       ]);
     },
-    joined: async () => {
-      const rows = await tx.rows<Deletion & { now: Date }>(
-        `SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE duplicate_of = $1 AND outcome IS NULL
-         ORDER BY received_at, request_id FOR UPDATE`,
-        [row.requestId],
-      );
-      const opened = rows.map((joinedRow) => open(tx, joinedRow));
-      others.push(...opened);
-      return opened;
-    },
+    // One LockedDeletion per row: two of the same row would write over one another.
+    joined: () => (joined ??= lockJoined()),
     lock: async (requestId) => {
       const other = await lockDeletion(tx, requestId);
       if (other) others.push(other);
