@@ -6,8 +6,7 @@ import type { Activities, CancelAnswer, NotedAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { countAsCancelled, endAsCancelled } from './end-as-cancelled.js';
 import { handOver } from './hand-over.js';
-import { lockTenantOf, serviceOf } from './subject-of.js';
-import { wakeTenantIfEmpty } from './wake-tenant.js';
+import { wakeWaitingTenant } from './wake-tenant.js';
 
 /** A parked deletion is moved again: by a person's retry, a join, or because what blocked it has gone. */
 export const reopen =
@@ -18,14 +17,13 @@ export const reopen =
       deletion.change({ status: 'PENDING', parkedAt: null });
       if (call.act && row.failureCode === 'PROVISIONED_ANEW') await acceptNewIncarnation(deletion);
       deletion.note({ what: 'retry', cause: call.cause, person: call.act?.by, reason: call.act?.reason });
-      if (call.act) await deletion.revokeAttempts('a person asked for another attempt');
+      if (call.act) deletion.revokeAttempts('a person asked for another attempt');
       return { outcome: 'noted' };
     });
 
 /** A person who retries after PROVISIONED_ANEW says that the new incarnation is meant. */
 async function acceptNewIncarnation(deletion: LockedDeletion): Promise<void> {
-  const tenant = await lockTenantOf(deletion);
-  const service = await tenant.service(serviceOf(deletion.row).serviceInstanceId);
+  const { service } = await deletion.standing();
   if (service) deletion.change({ generation: service.generation });
 }
 
@@ -38,7 +36,7 @@ export const hold =
       deletion.note({ what: 'held', cause: 'stopped before its next trigger', person: call.act.by, reason: call.act.reason });
       sendEvent(deletion, deps.topicPrefix, 'deletion.held');
       // What is on hold is not under way: the tenant's emptying waits for it no longer.
-      await wakeTenantIfEmpty(deletion);
+      await wakeWaitingTenant(deletion);
       return { outcome: 'noted' };
     });
 
@@ -49,7 +47,7 @@ export const showHold =
     runStep(deps.database, 'showHold', call, async (deletion): Promise<NotedAnswer> => {
       deletion.change({ status: 'ON_HOLD' });
       deletion.note({ what: 'on hold', cause: 'a person had stopped it before its next trigger' });
-      await wakeTenantIfEmpty(deletion);
+      await wakeWaitingTenant(deletion);
       return { outcome: 'noted' };
     });
 
@@ -84,13 +82,13 @@ export const cancel =
       if (!heir) {
         withdraw(deps, deletion, call.act);
         // The tenant's row before the attempts: whoever locks both does so in this order.
-        await wakeTenantIfEmpty(deletion);
-        await deletion.revokeAttempts('the deletion was cancelled');
+        await wakeWaitingTenant(deletion);
+        deletion.revokeAttempts('the deletion was cancelled');
         countAsCancelled(deps, deletion);
         return { outcome: 'cancelled' };
       }
       passOn(deletion, heir);
-      await handOver(deletion, heir);
+      handOver(deletion, heir);
       withdraw(deps, deletion, call.act);
       return { outcome: 'withdrawn', requestId: heir.row.requestId, withdrawn: requestId };
     });

@@ -4,6 +4,10 @@ import type { NotOurs, StepCall } from '../store/ledger/step.js';
 /** Who asks, and which step of a deletion's workflow it is; and the answer to whoever must not go on. */
 export type { NotOurs, StepCall };
 
+export interface ClaimCall extends StepCall {
+  /** Why the first attempt is to be sent in the same breath, in words; it is not when anything stands against it. */
+  readonly sendFor?: string;
+}
 export interface Claimed {
   readonly outcome: 'claimed';
   /** What the deletion goes on under: another request than asked for when that was withdrawn. */
@@ -115,7 +119,7 @@ export type EraseAnswer = { readonly outcome: 'clean-up'; readonly input: Deleti
 
 /** Every activity, by the name that workflows call it. All of them only write to PostgreSQL, at most once per step. */
 export interface Activities {
-  claim(call: StepCall): Promise<ClaimAnswer>;
+  claim(call: ClaimCall): Promise<ClaimAnswer>;
   trigger(call: TriggerCall): Promise<TriggerAnswer>;
   confirmEmpty(call: StepCall): Promise<ConfirmAnswer>;
   complete(call: CompleteCall): Promise<CompleteAnswer>;

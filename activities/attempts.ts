@@ -3,14 +3,14 @@ import { sendEvent, sendNotification, failureMessage } from '../store/ledger/out
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, NotedAnswer, ParkAnswer, RemindAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
-import { wakeTenantIfEmpty } from './wake-tenant.js';
+import { wakeWaitingTenant } from './wake-tenant.js';
 
 /** An attempt failed or got no result, and another follows by itself. */
 export const noteFailedAttempt =
   (deps: ActivityDeps): Activities['noteFailedAttempt'] =>
   (call) =>
-    runStep(deps.database, 'noteFailedAttempt', call, async (deletion): Promise<NotedAnswer> => {
-      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(call.attempt);
+    runStep(deps.database, 'noteFailedAttempt', call, (deletion): NotedAnswer => {
+      if (call.failureCode === 'RESULT_TIMEOUT') deletion.markTimedOut(call.attempt);
       deletion.change({ status: 'PENDING', failureCode: call.failureCode, failureMessage: failureMessage(call.failureCode) });
       deletion.note({
         what: 'attempt failed',
@@ -33,8 +33,8 @@ export const park =
       sendEvent(deletion, deps.topicPrefix, eventType);
       sendNotification(deletion, eventType, message);
       // The tenant's row before the attempts: whoever locks both does so in this order.
-      await wakeTenantIfEmpty(deletion);
-      if (call.failureCode === 'RESULT_TIMEOUT') await deletion.markTimedOut(deletion.row.attempt);
+      await wakeWaitingTenant(deletion);
+      if (call.failureCode === 'RESULT_TIMEOUT') deletion.markTimedOut(deletion.row.attempt);
       deps.events.parked(deletion.row.kind, deletion.row.input.policy.lane, call.failureCode);
       return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
     });
@@ -49,11 +49,11 @@ const REMINDERS = {
 export const remind =
   (deps: ActivityDeps): Activities['remind'] =>
   (call) =>
-    runStep(deps.database, 'remind', call, (deletion): Promise<RemindAnswer> => {
+    runStep(deps.database, 'remind', call, (deletion): RemindAnswer => {
       const { row } = deletion;
       const message = REMINDERS[call.what](row.failureMessage ?? 'it is waiting');
       deletion.note({ what: 'told again', cause: message });
       sendNotification(deletion, parkedEventType(row.status), message);
       if (call.what === 'overdue') deps.events.overdue(row.requestId);
-      return Promise.resolve({ outcome: 'reminded' });
+      return { outcome: 'reminded' };
     });

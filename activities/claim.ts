@@ -1,37 +1,51 @@
 import { isFinal } from '../contracts/names/index.js';
+import type { Transaction } from '../store/database.js';
 import { lockDeletion, type OpenDeletion } from '../store/ledger/locked-deletion.js';
+import type { Deletion } from '../store/ledger/rows.js';
 import { notOurs, type StepCall } from '../store/ledger/step.js';
-import type { Activities, ClaimAnswer } from './answers.js';
+import type { Activities, ClaimAnswer, ClaimCall } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
-import type { Queryable } from '../store/database.js';
-import type { Deletion } from '../store/ledger/rows.js';
+import { refreshInventoryOf } from './refresh-inventory.js';
+import { sendAttempt } from './trigger.js';
 
 /**
- * A workflow's first transaction: claims the ledger row for its chain of runs. A row that has ended, or that another
- * chain owns, is not claimed, so a redelivery after any crash ends in exactly one deletion. Asked again by the chain that
- * owns the row, it tells where the deletion is.
+ * A workflow's first transaction: claims the ledger row for its chain of runs, and sends the first attempt if it can go at
+ * once. A row that has ended, or that another chain owns, is not claimed, so a redelivery after any crash ends in exactly
+ * one deletion. Asked again by the chain that owns the row, it tells where the deletion is.
  */
 export const claim =
-  ({ database }: ActivityDeps): Activities['claim'] =>
-  (call) =>
-    database.transaction(async (tx): Promise<ClaimAnswer> => {
-      const deletion = await lockDeletion(tx, call.requestId);
+  (deps: ActivityDeps): Activities['claim'] =>
+  async (call) => {
+    if (call.sendFor !== undefined) await refreshInventoryOf(deps, call.requestId);
+    return deps.database.transaction(async (tx): Promise<ClaimAnswer> => {
+      const ahead = { inventory: call.sendFor !== undefined && call.kind !== 'user' };
+      const [deletion, lost] = await Promise.all([lockDeletion(tx, call.requestId, ahead), lostOwner(tx, call.requestId)]);
       if (!deletion) return notOurs(`the ledger has no request ${call.requestId}`);
       const { row } = deletion;
       if (isFinal(row.status)) return row.claimedRun === call.runId ? afterTheEnd(tx, deletion, call) : notOurs(`the request has ended as ${row.status}`);
       if (row.claimedRun === call.runId) return claimedAnswer(deletion);
       // A tenant's clean-up has no request that could be sent again: the tenant's next workflow takes it up.
       if (row.claimedRun !== null && row.kind !== 'tenant') return notOurs('another run has claimed the request');
-      await takeOverFromLostRun(tx, deletion);
+      if (lost !== undefined) await takeOver(lost, deletion);
       deletion.change({ claimedRun: call.runId });
       deletion.note({ what: 'claimed', cause: row.claimedRun === null ? 'its workflow has started' : 'its workflow was terminated; another takes it up' });
-      await deletion.flush();
-      return claimedAnswer(deletion);
+      const ended = await sendAtOnce(deps, deletion, call);
+      deletion.flush();
+      return ended ?? claimedAnswer(deletion);
     });
+  };
+
+/** A new deletion that nothing holds up begins with its first attempt; what stands against that is looked at again by the workflow. */
+async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor }: ClaimCall): Promise<ClaimAnswer | undefined> {
+  const { status, attempt, held, input } = deletion.row;
+  if (sendFor === undefined || status !== 'PENDING' || attempt > 0 || held || input.graceMs > 0) return undefined;
+  const decision = await sendAttempt(deps, deletion, sendFor);
+  return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED' } : undefined;
+}
 
 /** The chain's own request has ended: by a withdrawal that handed the deletion over, or altogether. */
-async function afterTheEnd(tx: Queryable, { row }: OpenDeletion, { runId }: StepCall): Promise<ClaimAnswer> {
+async function afterTheEnd(tx: Transaction, { row }: OpenDeletion, { runId }: StepCall): Promise<ClaimAnswer> {
   const [heir] = await tx.rows<Pick<Deletion, 'requestId'>>(
     `SELECT request_id FROM deletions WHERE workflow_id = $1 AND claimed_run = $2
        AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`,
@@ -65,19 +79,24 @@ async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
 
 /**
  * Temporal keeps one open run per workflow id: a live row of the same id that another chain claimed belongs to a run that
- * was terminated. Its request joins this one, which carries the deletion on.
+ * was terminated.
  */
-async function takeOverFromLostRun(tx: Queryable, deletion: OpenDeletion): Promise<void> {
+async function lostOwner(tx: Transaction, requestId: string): Promise<string | undefined> {
   const [lost] = await tx.rows<Pick<Deletion, 'requestId'>>(
-    `SELECT request_id FROM deletions WHERE workflow_id = $1 AND request_id <> $2 AND claimed_run IS NOT NULL
-       AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`,
-    [deletion.row.workflowId, deletion.row.requestId],
+    `SELECT lost.request_id FROM deletions asking JOIN deletions lost USING (workflow_id)
+     WHERE asking.request_id = $1 AND lost.request_id <> $1 AND lost.claimed_run IS NOT NULL
+       AND lost.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`,
+    [requestId],
   );
-  if (!lost) return;
-  const lostDeletion = await lockDeletion(tx, lost.requestId);
-  if (!lostDeletion || isFinal(lostDeletion.row.status)) return;
-  await handOver(lostDeletion, deletion);
-  lostDeletion.change({ status: 'DUPLICATE', duplicateOf: deletion.row.requestId, claimedRun: null, parkedAt: null });
-  lostDeletion.note({ what: 'taken over', cause: `its workflow was terminated; ${deletion.row.requestId} carries it on` });
-  await lostDeletion.flush();
+  return lost?.requestId;
+}
+
+/** The request of a lost run joins this one, which carries the deletion on. */
+async function takeOver(lostRequestId: string, deletion: OpenDeletion): Promise<void> {
+  const lost = await lockDeletion(deletion.tx, lostRequestId);
+  if (!lost || isFinal(lost.row.status)) return;
+  handOver(lost, deletion);
+  lost.change({ status: 'DUPLICATE', duplicateOf: deletion.row.requestId, claimedRun: null, parkedAt: null });
+  lost.note({ what: 'taken over', cause: `its workflow was terminated; ${deletion.row.requestId} carries it on` });
+  lost.flush();
 }

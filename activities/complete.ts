@@ -1,15 +1,14 @@
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import type { DeletionInput } from '../contracts/names/index.js';
 import type { Service } from '../store/inventory/locked-tenant.js';
-import { wakeWhoWaited } from '../store/inventory/service-events.js';
+import { wakeDependencies, wakeTenantIfEmpty } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
-import { lockTenantOf, serviceOf } from './subject-of.js';
-import { causeOf, wakeTenantIfEmpty } from './wake-tenant.js';
+import { causeOf } from './wake-tenant.js';
 
 /**
  * The end by success, in one transaction: status, duration, Airflow's counts, the inventory, the requests that joined, the
@@ -19,39 +18,42 @@ export const complete =
   (deps: ActivityDeps): Activities['complete'] =>
   async (call) => {
     await refreshInventoryOf(deps, call.requestId);
-    return runStep(deps.database, 'complete', call, async (deletion): Promise<CompleteAnswer> => {
-      const { row } = deletion;
-      const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === call.attempt);
-      const durationMs = deletion.ageMs();
-      // Before the attempts are written: the inventory takes the same locks in this order.
-      if (!row.dryRun) await settleInventory(deps, deletion, attempt?.generation ?? 0);
-      deletion.change({
-        status: 'COMPLETED',
-        completedAt: deletion.now,
-        durationMs,
-        failureCode: null,
-        failureMessage: null,
-        parkedAt: null,
-        airflowRunId: attempt?.airflowRunId ?? null,
-        counts: attempt?.counts ?? null,
-      });
-      await deletion.revokeAttempts('the deletion is completed', call.attempt);
-      deletion.note({ what: 'completed', cause: `SUCCESS of attempt ${call.attempt}` });
-      sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
-      sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
-      const leftOver = await settleJoined(deletion);
-      deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
-      return { outcome: 'completed', durationMs, leftOver };
-    });
+    const ahead = { attempts: true, joined: true, inventory: call.kind !== 'user' };
+    return runStep(deps.database, 'complete', call, (deletion) => completeBy(deps, deletion, call.attempt), ahead);
   };
+
+async function completeBy(deps: ActivityDeps, deletion: LockedDeletion, attemptNumber: number): Promise<CompleteAnswer> {
+  const { row } = deletion;
+  const attempt = (await deletion.attempts()).find((candidate) => candidate.attempt === attemptNumber);
+  // Before the attempts are written: the inventory takes the same locks in this order.
+  const remaining = row.dryRun ? undefined : await settleInventory(deps, deletion, attempt?.generation ?? 0);
+
+  const durationMs = deletion.ageMs();
+  deletion.change({
+    status: 'COMPLETED',
+    completedAt: deletion.now,
+    durationMs,
+    failureCode: null,
+    failureMessage: null,
+    parkedAt: null,
+    airflowRunId: attempt?.airflowRunId ?? null,
+    counts: attempt?.counts ?? null,
+  });
+  if (row.attempt > 1) deletion.revokeAttempts('the deletion is completed', attemptNumber);
+  deletion.note({ what: 'completed', cause: `SUCCESS of attempt ${attemptNumber}` });
+  sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
+  sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
+  const leftOver = await settleJoined(deletion, remaining);
+  deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
+  return { outcome: 'completed', durationMs, leftOver };
+}
 
 /**
  * Whoever joined shares the outcome, with a notification of its own. Not so a request for another incarnation of the
  * service, which is there still: it becomes a deletion of its own.
  */
-async function settleJoined(deletion: LockedDeletion): Promise<DeletionInput[]> {
+async function settleJoined(deletion: LockedDeletion, remaining: Service | undefined): Promise<DeletionInput[]> {
   const leftOver: DeletionInput[] = [];
-  const remaining = await remainingService(deletion);
   for (const joined of await deletion.joined()) {
     if (remaining && isIncarnationAskedFor(joined.row, remaining)) {
       joined.change({ status: 'PENDING', duplicateOf: null });
@@ -67,59 +69,53 @@ async function settleJoined(deletion: LockedDeletion): Promise<DeletionInput[]> 
   return leftOver;
 }
 
-/** The service, when it is there after the deletion: provisioned anew, and not what was erased. */
-async function remainingService(deletion: LockedDeletion): Promise<Service | undefined> {
-  if (deletion.row.kind !== 'service' || deletion.row.dryRun) return undefined;
-  const tenant = await lockTenantOf(deletion);
-  const service = await tenant.service(serviceOf(deletion.row).serviceInstanceId);
-  return service?.status === 'ACTIVE' ? service : undefined;
-}
-
-function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<void> {
+/** @returns the service, when it is there after the deletion: provisioned anew, and not what was erased */
+async function settleInventory(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<Service | undefined> {
   switch (deletion.row.kind) {
     case 'user':
-      return Promise.resolve();
+      return undefined;
     case 'service':
       return settleService(deps, deletion, generation);
     case 'tenant':
-      return settleTenant(deletion);
+      await settleTenant(deletion);
+      return undefined;
   }
 }
 
 /** @param generation the incarnation that the attempt erased */
-async function settleService(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<void> {
+async function settleService(deps: ActivityDeps, deletion: LockedDeletion, generation: number): Promise<Service | undefined> {
   const { row, tx } = deletion;
-  const { serviceInstanceId } = serviceOf(row);
-  const tenant = await lockTenantOf(deletion);
+  const [tenant, { service, hasOthers }] = await Promise.all([deletion.tenant(), deletion.standing()]);
   const gdpr = row.gdprMode || (await deletion.joined()).some((joined) => joined.row.gdprMode);
-  await tenant.change({
+  tenant.change({
     lastTraceId: row.traceId,
     ...(gdpr ? { gdprDeletions: tenant.row.gdprDeletions + 1 } : { otherDeletions: tenant.row.otherDeletions + 1 }),
   });
+  const erasedThis = service !== undefined && isIncarnationAskedFor({ generation, requestedAt: row.requestedAt }, service);
+  const remaining = !erasedThis && service?.status === 'ACTIVE' ? service : undefined;
   if (tenant.row.status === 'UNKNOWN') {
     deletion.note({ what: 'tenant unknown', cause: 'the inventory never heard of the tenant: nobody can tell whether it is empty now' });
     deps.events.tenantUnknown(row.requestId);
-    return;
+    return remaining;
   }
-  const service = await tenant.service(serviceInstanceId);
-  if (service && isIncarnationAskedFor({ generation, requestedAt: row.requestedAt }, service)) {
-    await tenant.markErased(serviceInstanceId, service.generation, row.requestId);
-    await wakeWhoWaited(tx, tenant, service, causeOf(deletion));
-  } else {
-    await wakeTenantIfEmpty(deletion, tenant);
+  if (erasedThis) {
+    tenant.markErased(service.serviceInstanceId, service.generation, row.requestId);
+    wakeDependencies(tx, service, causeOf(deletion));
   }
+  wakeTenantIfEmpty(tenant, hasOthers || remaining !== undefined, causeOf(deletion));
+  return remaining;
 }
 
 async function settleTenant(deletion: LockedDeletion): Promise<void> {
   const { row, now } = deletion;
-  const tenant = await lockTenantOf(deletion);
+  const tenant = await deletion.tenant();
   const { tenantId, emptyings } = tenant.row;
   if (tenant.row.status === 'ACTIVE' || emptyings !== row.emptying) {
     // Whoever hears TENANT_ERASED gives the tenant up.
     deletion.note({ what: 'tenant in use', cause: 'the tenant has services again: it is not called erased' });
     return;
   }
-  await tenant.change({ status: 'ERASED', erasedAt: now });
+  tenant.change({ status: 'ERASED', erasedAt: now });
   deletion.send(
     lifecycleEvent('TENANT_ERASED', { requestId: row.requestId, tenantId, emptying: emptyings, gdprMode: row.gdprMode, traceId: row.traceId, occurredAt: now }),
   );

@@ -29,7 +29,7 @@ export const decideEmptying =
         case 'deletions-under-way':
           return { outcome: 'nothing', why: 'deletions of its services are under way; the last of them asks again' };
         case 'becomes-empty':
-          await becomeEmpty(deps, tenant);
+          becomeEmpty(deps, tenant);
           return unfinishedCleanUp(tenant);
         case 'empty':
           return unfinishedCleanUp(tenant);
@@ -37,14 +37,14 @@ export const decideEmptying =
     });
   };
 
-async function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): Promise<void> {
+function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): void {
   const { tenantId, emptyings } = tenant.row;
   const emptying = emptyings + 1;
   const now = new Date();
   const purge = purgeAfter(tenant.row);
   const requestId = tenantRequestId(tenantId, emptying);
-  await tenant.change({ status: 'EMPTY', emptyings: emptying, emptiedAt: now });
-  await writeMessages(tenant.tx, [
+  tenant.change({ status: 'EMPTY', emptyings: emptying, emptiedAt: now });
+  writeMessages(tenant.tx, [
     lifecycleEvent('TENANT_EMPTY', {
       requestId,
       tenantId,
@@ -54,7 +54,7 @@ async function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): Promise<vo
       occurredAt: now,
     }),
   ]);
-  if (purge === 'automatic') await openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs);
+  if (purge === 'automatic') openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs);
   if (purge === 'ask-a-person') deps.events.tenantDecisionNeeded(tenantId);
 }
 
@@ -82,13 +82,13 @@ export const requestErasure =
       const latest = await latestCleanUp(tx, tenantId, tenant.row.emptyings);
       if (latest && !latest.ended) return { outcome: 'clean-up', input: latest.input };
       const requestId = tenantRequestId(tenantId, tenant.row.emptyings, (latest?.turns ?? 0) + 1);
-      return { outcome: 'clean-up', input: await openCleanUp(deps, tenant, requestId, 0, act) };
+      return { outcome: 'clean-up', input: openCleanUp(deps, tenant, requestId, 0, act) };
     });
   };
 
 const refused = (why: string) => ({ outcome: 'refused' as const, why });
 
-async function openCleanUp(deps: ActivityDeps, tenant: LockedTenant, requestId: string, graceMs: number, act?: PersonAct): Promise<DeletionInput> {
+function openCleanUp(deps: ActivityDeps, tenant: LockedTenant, requestId: string, graceMs: number, act?: PersonAct): DeletionInput {
   const { tenantId, emptyings, lastTraceId } = tenant.row;
   const input: DeletionInput = {
     requestId,
@@ -99,14 +99,14 @@ async function openCleanUp(deps: ActivityDeps, tenant: LockedTenant, requestId: 
     graceMs,
     policy: deps.tenantPolicy,
   };
-  await insertCleanUp(tenant.tx, {
+  insertCleanUp(tenant.tx, {
     input,
     workflowId: tenantWorkflowId(tenantId),
     cause: act ? 'a person had the empty tenant erased' : 'the last service went by GDPR deletions',
     person: act?.by,
     reason: act?.reason,
   });
-  await writeMessages(tenant.tx, [
+  writeMessages(tenant.tx, [
     deletionEvent(deps.topicPrefix, {
       requestId,
       n: 1,

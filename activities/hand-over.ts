@@ -4,9 +4,9 @@ import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
  * Makes another request of the same subject the owner of a deletion: it takes the attempts (a late SUCCESS of theirs then
  * completes it) and the requests that had joined. The caller ends the former owner.
  */
-export async function handOver(from: LockedDeletion, to: LockedDeletion): Promise<void> {
+export function handOver(from: LockedDeletion, to: LockedDeletion): void {
   const { tx } = from;
-  await tx.rows('UPDATE attempts SET request_id = $2 WHERE request_id = $1', [from.row.requestId, to.row.requestId]);
-  await tx.rows('UPDATE deletions SET duplicate_of = $2 WHERE duplicate_of = $1 AND request_id <> $2', [from.row.requestId, to.row.requestId]);
+  tx.write('UPDATE attempts SET request_id = $2 WHERE request_id = $1', [from.row.requestId, to.row.requestId]);
+  tx.write('UPDATE deletions SET duplicate_of = $2 WHERE duplicate_of = $1 AND request_id <> $2', [from.row.requestId, to.row.requestId]);
   to.change({ attempt: from.row.attempt, jobId: from.row.jobId, held: from.row.held });
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 
 /** A row as PostgreSQL returns it, its columns in camelCase. */
@@ -9,6 +10,15 @@ export interface Queryable {
   rows<T>(sql: string, params?: readonly unknown[]): Promise<T[]>;
   /** Runs a script of several statements. */
   script(sql: string): Promise<void>;
+}
+
+/**
+ * One open transaction. Its statements go out at once and are done in their order, whether anybody waits for their rows or
+ * not: what is awaited decides how many round trips the transaction takes.
+ */
+export interface Transaction extends Queryable {
+  /** Sends a statement whose rows nobody needs. Should it fail, the transaction fails with its error. */
+  write(sql: string, params?: readonly unknown[]): void;
 }
 
 /** PostgreSQL refuses the content (SQLSTATE classes 22 and 23): the fault of what was sent, never of the moment. */
@@ -36,7 +46,7 @@ export interface DatabaseOptions {
 /** A pool of connections. Errors of content are ContentRefused; all others are pg's own and mean an outage. */
 export interface Database extends Queryable {
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Calls `onNotify` for each NOTIFY on the channel until the returned function is called; `onLost` when the connection breaks. */
   listen(channel: string, onNotify: () => void, onLost: (error: Error) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
@@ -52,6 +62,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    pipeline: true,
     types,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
@@ -60,7 +71,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const queryable = (client: pg.Pool | pg.PoolClient): Queryable => ({
     rows: async <T>(sql: string, params: readonly unknown[] = []) => {
       try {
-        const result = await client.query<Row>(sql, [...params]);
+        const result = await client.query<Row>(prepared(sql, params));
         return result.rows.map(toCamelCase) as T[];
       } catch (error) {
         throw asContentRefused(error);
@@ -75,17 +86,26 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...queryable(pool),
     transaction: async (work) => {
       const client = await pool.connect();
+      const unawaited: Promise<unknown>[] = [];
+      let failedFirst: unknown;
       let broken: Error | undefined;
       const onClientError = (error: Error) => (broken = error);
       client.on('error', onClientError);
+      const send = (statement: Promise<unknown>): void => {
+        unawaited.push(statement);
+        statement.catch((error: unknown) => (failedFirst ??= error));
+      };
       try {
-        await client.query('BEGIN');
-        const result = await work(queryable(client));
-        await client.query('COMMIT');
+        send(client.query('BEGIN'));
+        const result = await work({ ...queryable(client), write: (sql, params = []) => send(client.query(prepared(sql, params))) });
+        send(commit(client));
+        await Promise.all(unawaited);
         return result;
       } catch (error) {
+        const cause = isAborted(error) ? (failedFirst ?? error) : error;
+        if (isPlanOutdated(cause)) broken ??= cause;
         await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError as Error));
-        throw asContentRefused(error);
+        throw asContentRefused(cause);
       } finally {
         client.off('error', onClientError);
         client.release(broken);
@@ -110,6 +130,35 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     close: () => pool.end(),
   };
+}
+
+/** PostgreSQL answers the COMMIT of a transaction that has failed with a ROLLBACK, and without an error. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query('COMMIT');
+  if (command !== 'COMMIT') throw new TransactionRolledBack('the transaction was rolled back at its commit');
+}
+
+class TransactionRolledBack extends Error {
+  override readonly name = 'TransactionRolledBack';
+}
+
+/** What follows a failed statement in its transaction fails for that alone. */
+const isAborted = (error: unknown): boolean => error instanceof TransactionRolledBack || (error instanceof pg.DatabaseError && error.code === '25P02');
+
+/** A migration changed what a prepared statement returns: a new connection prepares it anew. */
+const isPlanOutdated = (error: unknown): error is pg.DatabaseError => error instanceof pg.DatabaseError && error.code === '0A000';
+
+const statementNames = new Map<string, string>();
+
+/** Statements with parameters are few and come again: each connection plans them once. */
+function prepared(sql: string, params: readonly unknown[]): pg.QueryConfig {
+  if (params.length === 0) return { text: sql };
+  let name = statementNames.get(sql);
+  if (name === undefined) {
+    name = createHash('sha256').update(sql).digest('base64url').slice(0, 24);
+    statementNames.set(sql, name);
+  }
+  return { name, text: sql, values: [...params] };
 }
 
 const INT8 = 20;

@@ -2,15 +2,18 @@ import { isParked } from '../contracts/names/index.js';
 import type { Claimed } from '../activities/answers.js';
 import { end, isOurs, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
+import { isEmpty } from './inbox.js';
 import { stayParked } from './parking.js';
 import { showRequest } from './search-attributes.js';
 
 /**
- * Claims the deletion, and takes up where the ledger says that it stopped: for a new one that is the beginning.
+ * Claims the deletion, and takes up where the ledger says that it stopped: for a new one that is the beginning, or its
+ * first attempt when nobody has asked for anything else yet.
  * @returns what is left of the grace period, in ms
  */
 export async function claim(deletion: Deletion): Promise<number> {
-  const answer = await call('claim', { ...nextStep(deletion), step: 0 });
+  const nothingWaits = isEmpty(deletion.inbox);
+  const answer = await call('claim', { ...nextStep(deletion), step: 0, ...(nothingWaits && { sendFor: deletion.cause }) });
   if (answer.outcome === 'ended') {
     end(deletion, answer.status);
     return 0;

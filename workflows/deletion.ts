@@ -2,7 +2,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { DeletionInput, FailureCode } from '../contracts/names/index.js';
 import type { Phase } from './deletion.rules.js';
 import type { Inbox, PendingAct } from './inbox.js';
-import type { NotOurs } from '../activities/answers.js';
+import type { NotOurs, StepCall } from '../activities/answers.js';
 
 /** What one deletion's workflow knows. The ledger arbitrates; this only says what to wait for next. */
 export interface Deletion {
@@ -83,9 +83,9 @@ export function newDeletion(input: DeletionInput, inbox: Inbox, carried: Carried
 }
 
 /** Who calls the ledger, and which step it is: counted up by each call. */
-export function nextStep(deletion: Deletion): { requestId: string; runId: string; step: number } {
+export function nextStep(deletion: Deletion): StepCall {
   deletion.step++;
-  return { requestId: deletion.requestId, runId: workflowInfo().firstExecutionRunId, step: deletion.step };
+  return { requestId: deletion.requestId, kind: deletion.input.subject.kind, runId: workflowInfo().firstExecutionRunId, step: deletion.step };
 }
 
 /** The ledger was carried further than this run of the code knows, by a workflow task that Temporal has forgotten. */

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.js';
+import type { Transaction } from '../database.js';
 
 /** A tenant, as the inventory knows it. */
 export interface Tenant {
@@ -40,31 +40,48 @@ export interface ActiveService extends Service {
 /** A tenant under its row lock: nothing of it changes until the transaction ends. */
 export interface LockedTenant {
   readonly row: Tenant;
-  readonly tx: Queryable;
-  change(patch: Partial<Omit<Tenant, 'tenantId'>>): Promise<void>;
+  readonly tx: Transaction;
+  change(patch: Partial<Omit<Tenant, 'tenantId'>>): void;
   activeServices(): Promise<ActiveService[]>;
+  hasActiveServices(): Promise<boolean>;
   service(instanceId: string): Promise<Service | undefined>;
   /** How many deletions of its services are under way, dry runs and parked ones left out. */
   deletionsUnderWay(): Promise<number>;
   /** Marks the incarnation as erased; another incarnation stays as it is. */
-  markErased(instanceId: string, generation: number, requestId: string): Promise<void>;
+  markErased(instanceId: string, generation: number, requestId: string): void;
 }
 
 /** Locks a tenant's row for the rest of the transaction; a tenant never heard of gets a row of status UNKNOWN. */
-export async function lockTenant(tx: Queryable, tenantId: string): Promise<LockedTenant> {
-  await tx.rows('INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING', [tenantId]);
-  const [row] = await tx.rows<Tenant>('SELECT * FROM tenants WHERE tenant_id = $1 FOR UPDATE', [tenantId]);
-  if (!row) throw new Error('a tenant row vanished under its lock');
-  let current = row;
+export async function lockTenant(tx: Transaction, tenantId: string): Promise<LockedTenant> {
+  const lock = async () => (await tx.rows<Tenant>('SELECT * FROM tenants WHERE tenant_id = $1 FOR UPDATE', [tenantId]))[0];
+  const row = (await lock()) ?? (await enterTenant(tx, tenantId, lock));
+  return open(tx, row);
+}
 
+/** Locks the tenant of a deletion, which need not be known yet; undefined when it has none, or one that was never heard of. */
+export async function lockTenantOf(tx: Transaction, requestId: string): Promise<LockedTenant | undefined> {
+  const [row] = await tx.rows<Tenant>('SELECT * FROM tenants WHERE tenant_id = (SELECT tenant_id FROM deletions WHERE request_id = $1) FOR UPDATE', [requestId]);
+  return row && open(tx, row);
+}
+
+async function enterTenant(tx: Transaction, tenantId: string, lock: () => Promise<Tenant | undefined>): Promise<Tenant> {
+  tx.write('INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING', [tenantId]);
+  const row = await lock();
+  if (!row) throw new Error('a tenant row vanished under its lock');
+  return row;
+}
+
+function open(tx: Transaction, locked: Tenant): LockedTenant {
+  const { tenantId } = locked;
+  let current = locked;
   return {
     tx,
     get row() {
       return current;
     },
-    change: async (patch) => {
+    change: (patch) => {
       current = { ...current, ...patch };
-      await tx.rows(
+      tx.write(
         `UPDATE tenants SET status = $2, emptyings = $3, gdpr_deletions = $4, other_deletions = $5, last_trace_id = $6,
            emptied_at = $7, erased_at = $8, updated_at = now() WHERE tenant_id = $1`,
         [
@@ -91,6 +108,10 @@ export async function lockTenant(tx: Queryable, tenantId: string): Promise<Locke
          FROM services s WHERE s.tenant_id = $1 AND s.status = 'ACTIVE' ORDER BY s.service_instance_id`,
         [tenantId],
       ),
+    hasActiveServices: async () => {
+      const [row] = await tx.rows<{ any: boolean }>(`SELECT EXISTS (SELECT FROM services WHERE tenant_id = $1 AND status = 'ACTIVE') AS any`, [tenantId]);
+      return row?.any ?? false;
+    },
     service: async (instanceId) => {
       const [service] = await tx.rows<Service>('SELECT * FROM services WHERE tenant_id = $1 AND service_instance_id = $2', [
         tenantId,
@@ -106,8 +127,8 @@ export async function lockTenant(tx: Queryable, tenantId: string): Promise<Locke
       );
       return row?.count ?? 0;
     },
-    markErased: async (instanceId, generation, requestId) => {
-      await tx.rows(
+    markErased: (instanceId, generation, requestId) => {
+      tx.write(
         `UPDATE services SET status = 'ERASED', gone_at = now(), gone_by = $4, updated_at = now()
          WHERE tenant_id = $1 AND service_instance_id = $2 AND generation = $3 AND status <> 'ERASED'`,
         [tenantId, instanceId, generation, requestId],

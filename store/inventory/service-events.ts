@@ -1,5 +1,5 @@
 import { SIGNALS, tenantWorkflowId, workflowIdFor } from '../../contracts/names/index.js';
-import type { Database, Queryable } from '../database.js';
+import type { Database, Transaction } from '../database.js';
 import { writeMessages } from '../ledger/flush.js';
 import type { OutboxMessage } from '../ledger/rows.js';
 import { lockTenant, type LockedTenant, type Service } from './locked-tenant.js';
@@ -33,7 +33,7 @@ export async function applyServiceEvent(database: Database, consumerGroup: strin
     const tenant = await lockTenant(tx, event.tenantId);
     const known = await tenant.service(event.serviceInstanceId);
     if (known && event.timestamp < known.eventAt) {
-      if (event.eventType === 'service.provisioned') await becomeKnown(tx, tenant, event);
+      if (event.eventType === 'service.provisioned') await becomeKnown(tenant, event);
       return 'out-of-date';
     }
     await changeService(tx, tenant, known, event);
@@ -42,13 +42,13 @@ export async function applyServiceEvent(database: Database, consumerGroup: strin
 }
 
 /** Changes one service of a tenant under its lock, and revokes and wakes what that concerns. */
-export async function changeService(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
-  if (event.eventType === 'service.provisioned') await provision(tx, tenant, known, event);
+export async function changeService(tx: Transaction, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
+  if (event.eventType === 'service.provisioned') provision(tx, tenant, known, event);
   else await deprovision(tx, tenant, known, event);
 }
 
-async function provision(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
-  await tx.rows(
+function provision(tx: Transaction, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): void {
+  tx.write(
     `INSERT INTO services (tenant_id, service_instance_id, service_type, depends_on, status, provisioned_at, event_at)
      VALUES ($1, $2, $3, $4, 'ACTIVE', $5, $5)
      ON CONFLICT (tenant_id, service_instance_id) DO UPDATE SET
@@ -59,26 +59,29 @@ async function provision(tx: Queryable, tenant: LockedTenant, known: Service | u
     [event.tenantId, event.serviceInstanceId, event.serviceType, event.dependsOn, event.timestamp],
   );
   const anew = known?.status !== 'ACTIVE';
-  if (anew) await revokeAttemptsOnInstance(tx, event);
+  if (anew) revokeAttemptsOnInstance(tx, event);
   if (tenant.row.status === 'ACTIVE') return;
   const wasEmptied = tenant.row.status !== 'UNKNOWN';
-  await tenant.change({ status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0, erasedAt: null });
+  tenant.change({ status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0, erasedAt: null });
   if (wasEmptied) {
-    await revokeTenantCleanUp(tx, event.tenantId);
-    await writeMessages(tx, [recheckTenant(event.tenantId, causeOf(event))]);
+    revokeTenantCleanUp(tx, event.tenantId);
+    writeMessages(tx, [recheckTenant(event.tenantId, causeOf(event))]);
   }
 }
 
 /** The news that a service had been provisioned comes after the news that it has gone: its tenant is known by it, and may be empty. */
-async function becomeKnown(tx: Queryable, tenant: LockedTenant, event: ServiceEvent): Promise<void> {
+async function becomeKnown(tenant: LockedTenant, event: ServiceEvent): Promise<void> {
   if (tenant.row.status !== 'UNKNOWN') return;
-  await tenant.change({ status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0 });
-  await wakeTenantIfLastHasGone(tx, tenant, causeOf(event));
+  tenant.change({ status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0 });
+  wakeTenantIfEmpty(tenant, await tenant.hasActiveServices(), causeOf(event));
 }
 
-async function deprovision(tx: Queryable, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
-  if (!known) return rememberAsGone(tx, event);
-  await tx.rows(
+async function deprovision(tx: Transaction, tenant: LockedTenant, known: Service | undefined, event: ServiceEvent): Promise<void> {
+  if (!known) {
+    rememberAsGone(tx, event);
+    return;
+  }
+  tx.write(
     `UPDATE services SET event_at = $3, updated_at = now(),
        status = CASE WHEN status = 'ACTIVE' THEN 'DEPROVISIONED' ELSE status END,
        gone_at = coalesce(gone_at, now()), gone_by = coalesce(gone_by, $4)
@@ -86,12 +89,13 @@ async function deprovision(tx: Queryable, tenant: LockedTenant, known: Service |
     [event.tenantId, event.serviceInstanceId, event.timestamp, event.eventId],
   );
   if (known.status !== 'ACTIVE') return;
-  await wakeWhoWaited(tx, tenant, known, causeOf(event));
+  wakeDependencies(tx, known, causeOf(event));
+  wakeTenantIfEmpty(tenant, await tenant.hasActiveServices(), causeOf(event));
 }
 
 /** An instance that is heard of first when it goes: kept, so that an older event does not make it active. */
-async function rememberAsGone(tx: Queryable, event: ServiceEvent): Promise<void> {
-  await tx.rows(
+function rememberAsGone(tx: Transaction, event: ServiceEvent): void {
+  tx.write(
     `INSERT INTO services (tenant_id, service_instance_id, service_type, depends_on, status, provisioned_at, event_at, gone_at, gone_by)
      VALUES ($1, $2, $3, $4, 'DEPROVISIONED', $5, $5, now(), $6)`,
     [event.tenantId, event.serviceInstanceId, event.serviceType, event.dependsOn, event.timestamp, event.eventId],
@@ -102,22 +106,15 @@ async function rememberAsGone(tx: Queryable, event: ServiceEvent): Promise<void>
 const causeOf = (event: ServiceEvent): string => `event~${event.eventId}`;
 
 /**
- * After a service has gone: wakes the deletions of what it depended on, and the tenant's workflow when it was the last.
+ * After a service has gone: wakes the deletions of what it depended on.
  * @param causeId what the wake-up rows are named after; one cause wakes once
  */
-export async function wakeWhoWaited(tx: Queryable, tenant: LockedTenant, gone: Service, causeId: string): Promise<void> {
-  const { tenantId } = gone;
-  await writeMessages(
-    tx,
-    gone.dependsOn.map((instanceId) => recheckDeletion(tenantId, instanceId, causeId)),
-  );
-  await wakeTenantIfLastHasGone(tx, tenant, causeId);
-}
+export const wakeDependencies = (tx: Transaction, { tenantId, dependsOn }: Service, causeId: string): void =>
+  writeMessages(tx, dependsOn.map((instanceId) => recheckDeletion(tenantId, instanceId, causeId)));
 
 /** Wakes the tenant's workflow when no active service is left. */
-export async function wakeTenantIfLastHasGone(tx: Queryable, tenant: LockedTenant, causeId: string): Promise<void> {
-  const active = await tenant.activeServices();
-  if (active.length === 0 && tenant.row.status === 'ACTIVE') await writeMessages(tx, [recheckTenant(tenant.row.tenantId, causeId)]);
+export function wakeTenantIfEmpty(tenant: LockedTenant, hasActive: boolean, causeId: string): void {
+  if (!hasActive && tenant.row.status === 'ACTIVE') writeMessages(tenant.tx, [recheckTenant(tenant.row.tenantId, causeId)]);
 }
 
 const recheckDeletion = (tenantId: string, serviceInstanceId: string, causeId: string): OutboxMessage => ({
@@ -141,8 +138,8 @@ export const recheckTenant = (tenantId: string, causeId: string): OutboxMessage 
   body: JSON.stringify({ tenantId }),
 });
 
-async function revokeAttemptsOnInstance(tx: Queryable, event: ServiceEvent): Promise<void> {
-  await tx.rows(
+function revokeAttemptsOnInstance(tx: Transaction, event: ServiceEvent): void {
+  tx.write(
     `UPDATE attempts a SET revoked_at = now(), revoked_why = 'the instance was provisioned anew'
      FROM deletions d, services s
      WHERE d.request_id = a.request_id AND d.tenant_id = $1 AND d.service_instance_id = $2 AND NOT d.dry_run
@@ -152,8 +149,8 @@ async function revokeAttemptsOnInstance(tx: Queryable, event: ServiceEvent): Pro
   );
 }
 
-async function revokeTenantCleanUp(tx: Queryable, tenantId: string): Promise<void> {
-  await tx.rows(
+function revokeTenantCleanUp(tx: Transaction, tenantId: string): void {
+  tx.write(
     `UPDATE attempts a SET revoked_at = now(), revoked_why = 'the tenant has services again'
      FROM deletions d WHERE d.request_id = a.request_id AND d.tenant_id = $1 AND d.kind = 'tenant' AND a.revoked_at IS NULL`,
     [tenantId],

@@ -1,5 +1,5 @@
 import { isFinal, type DeletionInput, type DeletionStatus } from '../../contracts/names/index.js';
-import type { Queryable } from '../database.js';
+import type { Queryable, Transaction } from '../database.js';
 
 /** A tenant's clean-up, about to enter the ledger. */
 export interface NewCleanUp {
@@ -11,9 +11,9 @@ export interface NewCleanUp {
 }
 
 /** Inserts a tenant's clean-up and its first timeline entry. Call it under the tenant's lock. */
-export async function insertCleanUp(tx: Queryable, { input, workflowId, cause, person, reason }: NewCleanUp): Promise<void> {
+export function insertCleanUp(tx: Transaction, { input, workflowId, cause, person, reason }: NewCleanUp): void {
   if (input.subject.kind !== 'tenant') throw new TypeError('a clean-up is of a tenant');
-  await tx.rows(
+  tx.write(
     `INSERT INTO deletions (request_id, kind, workflow_id, tenant_id, emptying, requested_by, reason, gdpr_mode, dry_run, trace_id,
        input, requested_at, due_at, events)
      VALUES ($1, 'tenant', $2, $3, $4, $5, $6, $7, false, $8, $9, now(), now() + $10 * interval '1 millisecond', 1)`,
@@ -30,7 +30,7 @@ export async function insertCleanUp(tx: Queryable, { input, workflowId, cause, p
       input.policy.dueInMs,
     ],
   );
-  await tx.rows(
+  tx.write(
     `INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason) VALUES ($1, 'received', 'PENDING', 0, $2, $3, $4)`,
     [input.requestId, cause, person ?? null, reason ?? null],
   );

@@ -1,5 +1,5 @@
 import { OUTBOX_LANES, laneOf } from '../outbox-lanes.js';
-import type { Queryable } from '../database.js';
+import type { Transaction } from '../database.js';
 import type { Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
 
 /** What one transaction does to one deletion, gathered and written in a single statement. */
@@ -31,8 +31,8 @@ const COLUMNS: Record<keyof DeletionChange | 'step' | 'answers' | 'notifications
   events: 'events',
 };
 
-/** Writes the changed columns, the timeline and the outbox rows of one deletion in one round trip. */
-export async function flush(tx: Queryable, before: Deletion, after: Deletion, write: PendingWrite): Promise<void> {
+/** Writes the changed columns, the timeline and the outbox rows of one deletion in one statement. */
+export function flush(tx: Transaction, before: Deletion, after: Deletion, write: PendingWrite): void {
   const params: unknown[] = [before.requestId, JSON.stringify(write.entries), JSON.stringify(write.messages.map(withLane))];
   const assignments = ['updated_at = now()'];
   for (const [field, column] of Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][]) {
@@ -42,7 +42,7 @@ export async function flush(tx: Queryable, before: Deletion, after: Deletion, wr
     assignments.push(`${column} = $${params.length}`);
   }
   if (assignments.length === 1 && write.entries.length === 0 && write.messages.length === 0) return;
-  await tx.rows(
+  tx.write(
     `WITH changed AS (UPDATE deletions SET ${assignments.join(', ')} WHERE request_id = $1),
           noted AS (INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)
                     SELECT $1, what, status, attempt, cause, person, reason
@@ -64,6 +64,6 @@ export const insertMessages = (parameter: string): string =>
 export const withLane = (message: OutboxMessage) => ({ ...message, lane: laneOf(message.requestId, OUTBOX_LANES) });
 
 /** Writes outbox rows that belong to no single deletion. */
-export async function writeMessages(tx: Queryable, messages: readonly OutboxMessage[]): Promise<void> {
-  if (messages.length > 0) await tx.rows(insertMessages('$1'), [JSON.stringify(messages.map(withLane))]);
+export function writeMessages(tx: Transaction, messages: readonly OutboxMessage[]): void {
+  if (messages.length > 0) tx.write(insertMessages('$1'), [JSON.stringify(messages.map(withLane))]);
 }

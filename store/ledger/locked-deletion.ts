@@ -1,4 +1,6 @@
-import type { Queryable } from '../database.js';
+import type { Transaction } from '../database.js';
+import { lockTenant, lockTenantOf, type LockedTenant } from '../inventory/locked-tenant.js';
+import { readStanding, type ServiceStanding } from '../inventory/standing.js';
 import { flush, type PendingWrite } from './flush.js';
 import type { Attempt, Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
 
@@ -8,7 +10,7 @@ export interface LockedDeletion {
   readonly row: Deletion;
   /** The database's clock. */
   readonly now: Date;
-  readonly tx: Queryable;
+  readonly tx: Transaction;
   /** Since its receipt. */
   ageMs(): number;
   change(patch: DeletionChange): void;
@@ -20,12 +22,16 @@ export interface LockedDeletion {
   /** The number of the next `deletion.*` event of this request, counted up by the call. */
   nextEvent(): number;
   attempts(): Promise<Attempt[]>;
-  insertAttempt(attempt: Pick<Attempt, 'jobId' | 'attempt' | 'dagId' | 'lane' | 'generation' | 'cause'>): Promise<void>;
+  insertAttempt(attempt: Pick<Attempt, 'jobId' | 'attempt' | 'dagId' | 'lane' | 'generation' | 'cause'>): void;
   /** Revokes every attempt of this deletion that still stands, but the one named. */
-  revokeAttempts(why: string, exceptAttempt?: number): Promise<void>;
-  markTimedOut(attempt: number): Promise<void>;
+  revokeAttempts(why: string, exceptAttempt?: number): void;
+  markTimedOut(attempt: number): void;
   /** The requests that joined this one and have no outcome yet, under lock; asked again, the same ones. */
   joined(): Promise<LockedDeletion[]>;
+  /** The tenant that it is of, or whose service it is of, under lock. @throws Error for a user's */
+  tenant(): Promise<LockedTenant>;
+  /** How its service stands, under the tenant's lock. @throws Error for another kind of deletion */
+  standing(): Promise<ServiceStanding>;
   /** Locks another request of the ledger in the same transaction. */
   lock(requestId: string): Promise<LockedDeletion | undefined>;
 }
@@ -36,35 +42,71 @@ const ANSWERS_KEPT = 50;
 /** The inner side of a LockedDeletion: what the step that opened it needs to finish it. */
 export interface OpenDeletion extends LockedDeletion {
   finishStep(step: number, asked: string, answer: unknown): void;
-  flush(): Promise<void>;
+  flush(): void;
+}
+
+/** What is sure to be asked of a deletion: read in the same round trip as its row. */
+export interface ReadAhead {
+  readonly attempts?: boolean;
+  readonly joined?: boolean;
+  /** Its tenant, locked, and how its service stands. */
+  readonly inventory?: boolean;
 }
 
 /** Locks a deletion's row for the rest of the transaction. */
-export async function lockDeletion(tx: Queryable, requestId: string): Promise<OpenDeletion | undefined> {
-  const [row] = await tx.rows<Deletion & { now: Date }>(
-    'SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE request_id = $1 FOR UPDATE',
-    [requestId],
-  );
-  return row && open(tx, row);
+export async function lockDeletion(tx: Transaction, requestId: string, ahead: ReadAhead = {}): Promise<OpenDeletion | undefined> {
+  const locked = tx.rows<LockedRow>('SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE request_id = $1 FOR UPDATE', [requestId]);
+  const [[row], ...read] = await Promise.all([
+    locked,
+    ahead.inventory ? lockTenantOf(tx, requestId) : undefined,
+    ahead.inventory ? readStanding(tx, requestId) : undefined,
+    ahead.attempts ? readAttempts(tx, requestId) : undefined,
+    ahead.joined ? lockJoined(tx, requestId) : undefined,
+  ]);
+  const [tenant, standing, attempts, joined] = read;
+  return row && open(tx, row, { tenant, standing, attempts, joined });
 }
 
-function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
+type LockedRow = Deletion & { now: Date };
+
+const readAttempts = (tx: Transaction, requestId: string): Promise<Attempt[]> =>
+  tx.rows<Attempt>('SELECT * FROM attempts WHERE request_id = $1 ORDER BY attempt', [requestId]);
+
+const lockJoined = (tx: Transaction, requestId: string): Promise<LockedRow[]> =>
+  tx.rows<LockedRow>(
+    `SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE duplicate_of = $1 AND outcome IS NULL
+     ORDER BY received_at, request_id FOR UPDATE`,
+    [requestId],
+  );
+
+interface AlreadyRead {
+  readonly tenant?: LockedTenant | undefined;
+  readonly standing?: ServiceStanding | undefined;
+  readonly attempts?: Attempt[] | undefined;
+  readonly joined?: LockedRow[] | undefined;
+}
+
+function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenDeletion {
   const { now, ...before } = locked;
   const write: PendingWrite = { entries: [], messages: [] };
   const others: OpenDeletion[] = [];
   let row: Deletion = before;
-  let joined: Promise<OpenDeletion[]> | undefined;
 
-  const lockJoined = async (): Promise<OpenDeletion[]> => {
-    const rows = await tx.rows<Deletion & { now: Date }>(
-      `SELECT d.*, clock_timestamp() AS now FROM deletions d WHERE duplicate_of = $1 AND outcome IS NULL
-       ORDER BY received_at, request_id FOR UPDATE`,
-      [row.requestId],
-    );
+  const openJoined = (rows: readonly LockedRow[]): LockedDeletion[] => {
     const opened = rows.map((joinedRow) => open(tx, joinedRow));
     others.push(...opened);
     return opened;
   };
+  // One of each per transaction: two of the same row would write over one another.
+  let joined = read.joined && Promise.resolve(openJoined(read.joined));
+  let tenant = read.tenant && Promise.resolve(read.tenant);
+  // What was read without the tenant's lock counts for nothing.
+  let standing = tenant && read.standing && Promise.resolve(read.standing);
+  const nothing = (what: string): never => {
+    throw new Error(`request ${row.requestId} is of no ${what}`);
+  };
+
+  const lockItsTenant = () => (tenant ??= row.tenantId === null ? nothing('tenant') : lockTenant(tx, row.tenantId));
 
   return {
     tx,
@@ -86,27 +128,26 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
       row = { ...row, events: row.events + 1 };
       return row.events;
     },
-    attempts: () => tx.rows<Attempt>('SELECT * FROM attempts WHERE request_id = $1 ORDER BY attempt', [row.requestId]),
-    insertAttempt: async (attempt) => {
-      await tx.rows(
+    attempts: () => (read.attempts ? Promise.resolve(read.attempts) : readAttempts(tx, row.requestId)),
+    insertAttempt: (attempt) => {
+      tx.write(
         `INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
         [attempt.jobId, row.requestId, attempt.attempt, attempt.dagId, attempt.lane, attempt.generation, attempt.cause],
       );
     },
-    revokeAttempts: async (why, exceptAttempt = 0) => {
-      await tx.rows(
-        'UPDATE attempts SET revoked_at = now(), revoked_why = $2 WHERE request_id = $1 AND attempt <> $3 AND revoked_at IS NULL',
-        [row.requestId, why, exceptAttempt],
-      );
-    },
-    markTimedOut: async (attempt) => {
-      await tx.rows('UPDATE attempts SET timed_out_at = now() WHERE request_id = $1 AND attempt = $2 AND result IS NULL', [
+    revokeAttempts: (why, exceptAttempt = 0) => {
+      tx.write('UPDATE attempts SET revoked_at = now(), revoked_why = $2 WHERE request_id = $1 AND attempt <> $3 AND revoked_at IS NULL', [
         row.requestId,
-        attempt,
+        why,
+        exceptAttempt,
       ]);
     },
-    // One LockedDeletion per row: two of the same row would write over one another.
-    joined: () => (joined ??= lockJoined()),
+    markTimedOut: (attempt) => {
+      tx.write('UPDATE attempts SET timed_out_at = now() WHERE request_id = $1 AND attempt = $2 AND result IS NULL', [row.requestId, attempt]);
+    },
+    joined: () => (joined ??= lockJoined(tx, row.requestId).then(openJoined)),
+    tenant: lockItsTenant,
+    standing: () => (standing ??= lockItsTenant().then(async () => (await readStanding(tx, row.requestId)) ?? nothing('service'))),
     lock: async (requestId) => {
       const other = await lockDeletion(tx, requestId);
       if (other) others.push(other);
@@ -115,10 +156,10 @@ function open(tx: Queryable, locked: Deletion & { now: Date }): OpenDeletion {
     finishStep: (step, asked, answer) => {
       row = { ...row, step, answers: [...row.answers.slice(1 - ANSWERS_KEPT), { step, asked, answer }] };
     },
-    flush: async () => {
+    flush: () => {
       // This row first: what it gives up (a claim, a subject) another may take in the same transaction.
-      await flush(tx, before, row, write);
-      for (const other of others) await other.flush();
+      flush(tx, before, row, write);
+      for (const other of others) other.flush();
     },
   };
 }

@@ -54,7 +54,7 @@ export async function recordResult(database: Database, result: JobResult): Promi
     }
     if (verdict.note) {
       deletion.note({ what: 'result', cause: `${result.status} of attempt ${attempt.attempt}: ${verdict.note}` });
-      await deletion.flush();
+      deletion.flush();
     }
     if (verdict.wake) {
       const signal: AirflowResultSignal = {

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import type { DeletionKind } from '../../contracts/names/index.js';
 import type { Database } from '../database.js';
-import { lockDeletion, type LockedDeletion } from './locked-deletion.js';
+import { lockDeletion, type LockedDeletion, type ReadAhead } from './locked-deletion.js';
 
 /** Which step of which workflow chain a call is. Steps are counted by the workflow, so a call that runs twice has the same number. */
 export interface StepCall {
   readonly requestId: string;
+  /** What it is the deletion of, so that what it needs is read ahead. */
+  readonly kind?: DeletionKind;
   /** The first run of the workflow's chain: what claims a row. */
   readonly runId: string;
   readonly step: number;
@@ -28,11 +31,12 @@ export async function runStep<Answer>(
   database: Database,
   name: string,
   call: StepCall,
-  work: (deletion: LockedDeletion) => Promise<Answer>,
+  work: (deletion: LockedDeletion) => Answer | Promise<Answer>,
+  ahead?: ReadAhead,
 ): Promise<Answer | NotOurs> {
   const asked = digest(name, call);
   return database.transaction(async (tx) => {
-    const deletion = await lockDeletion(tx, call.requestId);
+    const deletion = await lockDeletion(tx, call.requestId, ahead);
     if (!deletion) return notOurs(`the ledger has no request ${call.requestId}`);
     if (deletion.row.claimedRun !== call.runId) return notOurs('another run has claimed the request');
     if (deletion.row.step >= call.step) {
@@ -42,7 +46,7 @@ export async function runStep<Answer>(
     }
     const answer = await work(deletion);
     deletion.finishStep(call.step, asked, answer);
-    await deletion.flush();
+    deletion.flush();
     return answer;
   });
 }

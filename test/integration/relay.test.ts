@@ -5,7 +5,7 @@ import { createSender, RelayOutage, type SenderOptions } from '../../bridges/rel
 import { kafkaTransport, signalTransport, type Transport } from '../../bridges/relay/transports.js';
 import { SIGNALS, taskQueueFor, TOPICS } from '../../contracts/names/index.js';
 import { createMetrics } from '../../platform/metrics.js';
-import type { Queryable } from '../../store/database.js';
+import type { Transaction } from '../../store/database.js';
 import { recheckTenant } from '../../store/inventory/service-events.js';
 import { writeMessages } from '../../store/ledger/flush.js';
 import type { OutboxMessage } from '../../store/ledger/rows.js';
@@ -23,7 +23,11 @@ const kafkaRow = (requestId: string, destination: string = EVENTS, body = '{}'):
   return { eventId, requestId, target: 'kafka', destination, key: requestId, headers: { event_id: eventId, event_type: 'test' }, body };
 };
 const signalRow = (requestId: string, workflowId: string): OutboxMessage => ({ eventId: `${requestId}/signal/${++counter}`, requestId, target: 'signal', destination: SIGNALS.recheck, key: workflowId, headers: {}, body: '{}' });
-const write = (...rows: OutboxMessage[]) => writeMessages(house.database, rows);
+const write = (...rows: OutboxMessage[]) =>
+  house.database.transaction((tx) => {
+    writeMessages(tx, rows);
+    return Promise.resolve();
+  });
 const unsent = async (requestId?: string) => (await house.database.rows<{ eventId: string }>('SELECT event_id FROM outbox WHERE sent_at IS NULL AND request_id = coalesce($1, request_id) ORDER BY id', [requestId ?? null])).map(({ eventId }) => eventId);
 const seenOf = (requestId: string) => watched.seen.filter(({ key }) => key === requestId).map(({ headers }) => headers['event_id']);
 
@@ -188,7 +192,7 @@ describe('leases', () => {
 
   test('that cannot be renewed are not used any longer', async () => {
     let down = false;
-    const database = { ...house.database, transaction: <T>(work: (tx: Queryable) => Promise<T>): Promise<T> => (down ? Promise.reject(new Error('down')) : house.database.transaction(work)) } ;
+    const database = { ...house.database, transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => (down ? Promise.reject(new Error('down')) : house.database.transaction(work)) } ;
     const leases = keepLaneLeases({ database, holder: 'cut off', ttlMs: 800, log: house.log, onGain: () => undefined });
     await until('it has all', async () => (await lanesOf(leases)) === 16);
     down = true;

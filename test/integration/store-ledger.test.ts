@@ -163,9 +163,9 @@ describe('a step', () => {
   test('that fails leaves nothing behind, and can be done again', async () => {
     const call = { ...(await claimed()), step: 1 };
     const before = await read(call.requestId);
-    const failing = runStep(store.database, 'fail', call, async (deletion) => {
+    const failing = runStep(store.database, 'fail', call, (deletion) => {
       deletion.change({ status: 'ON_HOLD' });
-      await deletion.insertAttempt({ jobId: `job-${call.requestId}`, attempt: 1, dagId: 'dag', lane: 'default', generation: 0, cause: 'a test' });
+      deletion.insertAttempt({ jobId: `job-${call.requestId}`, attempt: 1, dagId: 'dag', lane: 'default', generation: 0, cause: 'a test' });
       throw new Error('out of order');
     });
     await expect(failing).rejects.toThrow('out of order');

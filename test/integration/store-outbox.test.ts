@@ -20,7 +20,11 @@ const LANES = Array.from({ length: OUTBOX_LANES }, (_, lane) => lane);
 const row = (requestId: string, what: string, target: OutboxMessage['target'] = 'kafka'): OutboxMessage => ({
   eventId: `${requestId}/${what}`, requestId, target, destination: target === 'kafka' ? 'nova.deletion.events' : SIGNALS.recheck, key: requestId, headers: {}, body: '{}',
 });
-const write = (...rows: OutboxMessage[]) => writeMessages(store.database, rows);
+const write = (...rows: OutboxMessage[]) =>
+  store.database.transaction((tx) => {
+    writeMessages(tx, rows);
+    return Promise.resolve();
+  });
 const next = async (target: OutboxMessage['target'] = 'kafka', limit = 100, lanes = LANES, without: string[] = []) =>
   (await nextUnsent(store.database, target, lanes, limit, without)).map(({ eventId }) => eventId);
 const idsOf = async (...eventIds: string[]) =>
@@ -98,8 +102,8 @@ describe('what is sent next', () => {
     let calls = 0;
     const stop = await store.database.listen(OUTBOX_CHANNEL, () => calls++, () => undefined);
     try {
-      await expect(store.database.transaction(async (tx) => {
-        await writeMessages(tx, [row('req', '0')]);
+      await expect(store.database.transaction((tx) => {
+        writeMessages(tx, [row('req', '0')]);
         throw new Error('rolled back');
       })).rejects.toThrow('rolled back');
       await write(row('req', '1'));

@@ -111,7 +111,7 @@ describe('no statement reads a large table whole', () => {
       await activities.join({ ...call, step: 1, requestIds: [second.input.requestId] });
       expect(await activities.cancel({ ...call, step: 2, act: {} })).toMatchObject({ outcome: 'withdrawn' });
     }],
-    ['when services come and go', 10, async (database) => {
+    ['when services come and go', 9, async (database) => {
       await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8', eventType: 'service.deprovisioned' });
       await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8' });
     }],

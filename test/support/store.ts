@@ -1,6 +1,6 @@
 import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
-import { openDatabase, type Database, type Queryable } from '../../store/database.js';
+import { openDatabase, type Database, type Queryable, type Transaction } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { createTestDatabase } from './databases.js';
 import { gatherEvents, testPolicy } from './deletions.js';
@@ -58,7 +58,14 @@ export function gatherStatements(database: Database): { readonly database: Datab
     },
     script: (sql) => queryable.script(sql),
   });
-  return { statements, database: { ...database, ...gathering(database), transaction: (work) => database.transaction((tx) => work(gathering(tx))) } };
+  const gatheringIn = (tx: Transaction): Transaction => ({
+    ...gathering(tx),
+    write: (sql, params = []) => {
+      statements.push({ sql, params });
+      tx.write(sql, params);
+    },
+  });
+  return { statements, database: { ...database, ...gathering(database), transaction: (work) => database.transaction((tx) => work(gatheringIn(tx))) } };
 }
 
 /** Calls made at the same moment. */
