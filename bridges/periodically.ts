@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffDelayMs, type Backoff } from '../platform/backoff.rules.js';
 import type { Log } from '../platform/log.js';
 
@@ -31,14 +30,19 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
   const stopped = (): boolean => stopping.signal.aborted;
   let wakings = 0;
   let failures = 0;
-  let cutShort: (() => void) | undefined;
+  let endWait: (() => void) | undefined;
+  let failing = false;
 
-  const waitOrWake = async (ms: number): Promise<void> => {
-    const waking = new AbortController();
-    cutShort = () => waking.abort();
-    await sleep(ms, undefined, { signal: AbortSignal.any([stopping.signal, waking.signal]) }).catch(ignoreAbort);
-    cutShort = undefined;
-  };
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        endWait = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      endWait = end;
+    });
 
   const run = async (): Promise<void> => {
     while (!stopped()) {
@@ -47,13 +51,15 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
         const againInMs = await work(stopping.signal);
         if (failures > 0) log.info({ failures }, `${name}: goes on`);
         failures = 0;
-        if (wakings === wakingsBefore) await waitOrWake(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
+        if (wakings === wakingsBefore && !stopped()) await wait(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
       } catch (error) {
         if (stopped()) return;
         failures += 1;
         const delayMs = backoffDelayMs(failures, backoff);
         if (Number.isInteger(Math.log2(failures))) log.warn({ err: error, failures, delayMs }, `${name}: failed; trying again`);
-        await sleep(delayMs, undefined, { signal: stopping.signal }).catch(ignoreAbort);
+        failing = true;
+        await wait(delayMs);
+        failing = false;
       }
     }
   };
@@ -62,16 +68,13 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
   return {
     wake: () => {
       wakings++;
-      cutShort?.();
+      if (!failing) endWait?.();
     },
     healthy: () => failures === 0,
     stop: async () => {
       stopping.abort();
+      endWait?.();
       await running;
     },
   };
 }
-
-const ignoreAbort = (error: unknown): void => {
-  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
-};

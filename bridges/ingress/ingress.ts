@@ -3,12 +3,13 @@ import { consumerGroup, isFinal, TOPICS } from '../../contracts/names/index.js';
 import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest } from '../../contracts/topics/index.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { inBatches } from '../../platform/batching.js';
 import type { Policies } from '../../platform/policies.js';
 import type { SubjectRefs } from '../../platform/subject-ref.js';
 import { ContentRefused, type Database } from '../../store/database.js';
 import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
-import { liveSubjectRefOfUser, receive, RequestIdConflict } from '../../store/ledger/receive.js';
+import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
 import { fromServiceRequest, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
 
@@ -23,18 +24,23 @@ export interface IngressDeps {
   readonly log: Log;
 }
 
+/** What PostgreSQL refuses for its content is the fault of one message, not of those that came with it. */
+const IN_BATCHES = { mostItems: 200, mayBeOfOne: (error: unknown) => error instanceof ContentRefused };
+
 /** The handlers of everything that comes in for the ledger and the inventory, by topic. */
 export function createIngress(deps: IngressDeps): Record<string, MessageHandler> {
   const { database, policies, subjectRefs } = deps;
+  const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
+  const liveSubjectRef = inBatches<string, string | null>((userIds) => liveSubjectRefsOfUsers(database, userIds), IN_BATCHES);
   return {
     [TOPICS.userDeletionRequest]: async (message) => {
       const value = parseUserDeletionRequest(message);
       const { userId, dryRun } = value.payload;
-      const live = dryRun === true ? undefined : await contentChecked(() => liveSubjectRefOfUser(database, userId));
-      await accept(deps, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
+      const live = dryRun === true ? null : await contentChecked(() => liveSubjectRef(userId));
+      await accept(deps, receive, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
     },
     [TOPICS.serviceDeletionRequest]: async (message) => {
-      await accept(deps, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
+      await accept(deps, receive, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
     },
     [TOPICS.serviceEvents]: async (message) => {
       const event = parseServiceEvent(message);
@@ -44,13 +50,13 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
 }
 
 /** Enters a request into the ledger, and starts its workflow unless that is done already. */
-async function accept(deps: IngressDeps, draft: RequestDraft): Promise<void> {
+async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promise<Received>, draft: RequestDraft): Promise<void> {
   const { input } = draft;
   const requested = deletionEvent(deps.topicPrefix, { requestId: input.requestId, n: 1, eventType: 'deletion.requested', input, status: 'PENDING', attempt: 0, jobId: null, occurredAt: new Date() });
   const messages = [{ ...requested, headers: { ...requested.headers, ...(draft.traceparent !== undefined && { traceparent: draft.traceparent }) } }];
   const received = await contentChecked(async () => {
     try {
-      return await receive(deps.database, { ...draft, messages });
+      return await receive({ ...draft, messages });
     } catch (error) {
       if (!(error instanceof RequestIdConflict)) throw error;
       deps.metrics.requestConflicts.inc();

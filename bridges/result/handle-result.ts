@@ -1,10 +1,11 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { AirflowResultSignal } from '../../contracts/names/index.js';
 import { MessageFault, parseAirflowResult, type AirflowResult } from '../../contracts/topics/index.js';
+import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import { ContentRefused, type Database } from '../../store/database.js';
-import { hasEnded, recordResult, type RecordedResult } from '../../store/ledger/results.js';
+import { hasEnded, recordResults, type JobResult, type RecordedResult } from '../../store/ledger/results.js';
 
 /** Signals a result to a deletion's workflow. @returns whether there is such a workflow; throws what Temporal throws when it is out. */
 export type SignalResult = (workflowId: string, signal: AirflowResultSignal) => Promise<'signalled' | 'not-found'>;
@@ -26,12 +27,13 @@ export class WorkflowNotThere extends Error {
 /** Handles airflow.pipeline.result: into the ledger first, then to the workflow that waits for it. Airflow's words go no further than the ledger. */
 export function createResultHandler(deps: ResultDeps): MessageHandler {
   const { database, metrics, log } = deps;
+  const recordOne = inBatches<JobResult, RecordedResult>((results) => recordResults(database, results), { mostItems: 200, mayBeOfOne: (error) => error instanceof ContentRefused });
   /** When the workflow of a job's deletion was first missed. */
   const missedSince = new Map<string, number>();
 
   return async (message) => {
     const result = parseAirflowResult(message);
-    const recorded = await record(database, result);
+    const recorded = await record(recordOne, result);
     const outcome = recorded.outcome === 'wake' ? await wake(deps, result.jobId, recorded, missedSince) : recorded.outcome;
     missedSince.delete(result.jobId);
     metrics.results.inc({ status: result.status, outcome });
@@ -45,9 +47,9 @@ export function createResultHandler(deps: ResultDeps): MessageHandler {
   };
 }
 
-async function record(database: Database, result: AirflowResult): Promise<RecordedResult> {
+async function record(recordOne: (result: JobResult) => Promise<RecordedResult>, result: AirflowResult): Promise<RecordedResult> {
   try {
-    return await recordResult(database, {
+    return await recordOne({
       jobId: result.jobId,
       airflowRunId: result.airflowRunId,
       status: result.status,

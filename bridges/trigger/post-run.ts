@@ -1,11 +1,12 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { ResultErrorCode } from '../../contracts/names/index.js';
 import { MessageFault, parseAirflowTrigger, traceparentOf, type AirflowTrigger } from '../../contracts/topics/index.js';
+import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
 import { markPosted } from '../../store/ledger/jobs.js';
-import { readJob } from '../../store/ledger/read.js';
+import { readJobs, type JobStanding } from '../../store/ledger/read.js';
 import { AirflowUnavailable, type AirflowApi } from './airflow-api.js';
 import type { LaneSlots } from './lane-slots.js';
 import { isSameConf } from './runs.rules.js';
@@ -33,20 +34,21 @@ type Outcome = 'posted' | 'known' | 'skipped' | 'failed';
 /** Handles airflow.pipeline.trigger: one DAG run for each job that still stands, whose run id is the jobId. */
 export function createPostRun(deps: PostRunDeps): MessageHandler {
   const { database, slots, metrics, log } = deps;
+  const jobs = jobsOf(database);
   /** When a job's DAG was first found missing. */
   const missingSince = new Map<string, number>();
 
   return async (message) => {
     const trigger = parseAirflowTrigger(message);
     const { jobId } = trigger;
-    const job = await readJob(database, jobId);
+    const job = await jobs.read(jobId);
     if (!job) throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that Expunge has asked for; only Expunge writes triggers.', 'jobId');
     const outcome = await slots.within(job.lane, message.signal, async (waited): Promise<Outcome> => {
       // While it waited for the lane a person may have withdrawn it.
-      const standing = waited ? ((await readJob(database, jobId)) ?? job) : job;
+      const standing = waited ? ((await jobs.read(jobId)) ?? job) : job;
       if (standing.result !== null) return 'skipped';
-      if (!standing.stands) return skip(deps, trigger, standing.reason);
-      return post(deps, trigger, missingSince, traceparentOf(message.headers));
+      if (!standing.stands) return skip(deps, jobs, trigger, standing.reason);
+      return post(deps, jobs, trigger, missingSince, traceparentOf(message.headers));
     });
     missingSince.delete(jobId);
     metrics.triggersHandled.inc({ lane: job.lane, outcome });
@@ -54,8 +56,23 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
   };
 }
 
-async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Map<string, number>, traceparent: string | undefined): Promise<Outcome> {
-  const { airflow, database } = deps;
+/** The ledger's jobs, asked and marked together with those of other triggers. */
+interface Jobs {
+  read(jobId: string): Promise<JobStanding | null>;
+  markPosted(jobId: string): Promise<JobStanding | null>;
+}
+
+function jobsOf(database: Queryable): Jobs {
+  const together = (ask: typeof readJobs) =>
+    inBatches<string, JobStanding | null>(async (jobIds) => {
+      const found = await ask(database, jobIds);
+      return jobIds.map((jobId) => found.get(jobId) ?? null);
+    }, { mostItems: 200 });
+  return { read: together(readJobs), markPosted: together(markPosted) };
+}
+
+async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, missingSince: Map<string, number>, traceparent: string | undefined): Promise<Outcome> {
+  const { airflow } = deps;
   const { jobId, payload: { dag_id: dagId, conf } } = trigger;
   const fail = async (errorCode: ResultErrorCode, error: string): Promise<'failed'> => {
     await deps.speak(jobId, { status: 'FAILURE', errorCode, error }, traceparent);
@@ -64,15 +81,13 @@ async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Ma
   const answer = await airflow.createRun(dagId, jobId, conf);
   switch (answer.outcome) {
     case 'created':
-      await markPosted(database, jobId, jobId);
-      await failIfRevokedMeanwhile(deps, dagId, jobId);
+      await failIfRevokedMeanwhile(deps, dagId, await jobs.markPosted(jobId));
       return 'posted';
     case 'exists': {
       const run = await airflow.getRun(dagId, jobId);
       if (!run) throw new AirflowUnavailable('create run', 'it said that the run is there already, and then that it is not');
       if (!isSameConf(conf, run.conf)) return fail('RUN_MISMATCH', 'A run of this id is there already, with another conf');
-      await markPosted(database, jobId, jobId);
-      await failIfRevokedMeanwhile(deps, dagId, jobId);
+      await failIfRevokedMeanwhile(deps, dagId, await jobs.markPosted(jobId));
       return 'known';
     }
     case 'dag-missing': {
@@ -87,9 +102,9 @@ async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Ma
 }
 
 /** The fence's second look: a job revoked while its run was being made must not run. */
-async function failIfRevokedMeanwhile({ database, airflow, log }: PostRunDeps, dagId: string, jobId: string): Promise<void> {
-  const job = await readJob(database, jobId);
+async function failIfRevokedMeanwhile({ airflow, log }: PostRunDeps, dagId: string, job: JobStanding | null): Promise<void> {
   if (!job || job.stands) return;
+  const { jobId } = job;
   // A quick run may have erased and ended its deletion by now: only one that has not begun is failed, a running one asks the fence.
   if ((await airflow.getRun(dagId, jobId))?.state !== 'queued') return;
   log.warn({ jobId }, 'the job was revoked while its run was being made; failing the run');
@@ -97,12 +112,12 @@ async function failIfRevokedMeanwhile({ database, airflow, log }: PostRunDeps, d
 }
 
 /** A job that does not stand is not posted. Should an earlier try have posted it, its run is seen to by the watcher from now on. */
-async function skip({ airflow, database, log }: PostRunDeps, { jobId, payload }: AirflowTrigger, reason: string): Promise<'skipped'> {
+async function skip({ airflow, log }: PostRunDeps, jobs: Jobs, { jobId, payload }: AirflowTrigger, reason: string): Promise<'skipped'> {
   log.info({ jobId, reason }, 'the job does not stand any more; not posted');
   try {
     const run = await airflow.getRun(payload.dag_id, jobId);
     if (!run) return 'skipped';
-    await markPosted(database, jobId, jobId);
+    await jobs.markPosted(jobId);
     if (run.state === 'queued') await airflow.failRun(payload.dag_id, jobId);
   } catch (error) {
     if (!(error instanceof AirflowUnavailable)) throw error;

@@ -52,12 +52,12 @@ export function flush(tx: Transaction, before: Deletion, after: Deletion, write:
   );
 }
 
-/** Inserts outbox rows from a JSON parameter. A row whose event id is there already was sent by an earlier run. */
-export const insertMessages = (parameter: string): string =>
+/** Inserts outbox rows from a JSON parameter, under a condition if there is one. A row whose event id is there already was sent by an earlier run. */
+export const insertMessages = (parameter: string, condition = ''): string =>
   `INSERT INTO outbox (event_id, request_id, lane, target, destination, key, headers, body)
    SELECT "eventId", "requestId", lane, target, destination, key, headers, body
    FROM jsonb_to_recordset(${parameter}::jsonb) AS m("eventId" text, "requestId" text, lane smallint, target text,
-     destination text, key text, headers jsonb, body text)
+     destination text, key text, headers jsonb, body text) ${condition}
    ON CONFLICT (event_id) DO NOTHING`;
 
 /** The outbox row of a message, its lane included. */

@@ -1,12 +1,20 @@
 import type { Queryable } from '../database.js';
+import { STANDING, standingOf, type JobStanding, type StandingRow } from './read.js';
 import type { Attempt } from './rows.js';
 
-/** Notes that Airflow has taken the job's run. */
-export async function markPosted(queryable: Queryable, jobId: string, airflowRunId: string): Promise<void> {
-  await queryable.rows(
-    'UPDATE attempts SET posted_at = coalesce(posted_at, now()), airflow_run_id = coalesce(airflow_run_id, $2) WHERE job_id = $1',
-    [jobId, airflowRunId],
+/**
+ * Notes that Airflow has taken the jobs' runs; a run's id is its job's.
+ * @returns whether the jobs still stand, read under the lock of their rows: a job that was revoked before is seen to be
+ */
+export async function markPosted(queryable: Queryable, jobIds: readonly string[]): Promise<Map<string, JobStanding>> {
+  const rows = await queryable.rows<StandingRow>(
+    `WITH a AS (
+       UPDATE attempts SET posted_at = coalesce(posted_at, now()), airflow_run_id = coalesce(airflow_run_id, job_id)
+       WHERE job_id IN (SELECT job_id FROM attempts WHERE job_id = ANY($1) ORDER BY job_id FOR UPDATE) RETURNING *)
+     SELECT ${STANDING} FROM a JOIN deletions d USING (request_id)`,
+    [jobIds],
   );
+  return new Map(rows.map((row) => [row.jobId, standingOf(row)]));
 }
 
 /** A run that Airflow took and of which no result has come. */

@@ -45,16 +45,23 @@ export interface JobStanding {
   readonly result: 'SUCCESS' | 'FAILURE' | null;
 }
 
-/** The fence: tells whether a job still stands. undefined for a job that the ledger never sent. */
-export async function readJob(queryable: Queryable, jobId: string): Promise<JobStanding | undefined> {
-  const [row] = await queryable.rows<Attempt & { status: Deletion['status'] }>(
-    'SELECT a.*, d.status FROM attempts a JOIN deletions d USING (request_id) WHERE a.job_id = $1',
-    [jobId],
-  );
-  if (!row) return undefined;
-  const reason = row.revokedAt ? `revoked: ${row.revokedWhy ?? 'no reason kept'}` : isFinal(row.status) ? `the deletion is ${row.status}` : 'current';
-  const stands = row.revokedAt === null && !isFinal(row.status);
-  return { jobId, requestId: row.requestId, attempt: row.attempt, stands, reason, lane: row.lane, result: row.result };
+/** The fence: tells whether jobs still stand. @returns by job id; none for a job that the ledger never sent */
+export async function readJobs(queryable: Queryable, jobIds: readonly string[]): Promise<Map<string, JobStanding>> {
+  const rows = await queryable.rows<StandingRow>(`SELECT ${STANDING} FROM attempts a JOIN deletions d USING (request_id) WHERE a.job_id = ANY($1)`, [jobIds]);
+  return new Map(rows.map((row) => [row.jobId, standingOf(row)]));
+}
+
+/** The same for one; undefined for a job that the ledger never sent. */
+export const readJob = async (queryable: Queryable, jobId: string): Promise<JobStanding | undefined> => (await readJobs(queryable, [jobId])).get(jobId);
+
+/** What a job's standing is read from, of an attempt `a` and its deletion `d`. */
+export const STANDING = 'a.job_id, request_id, a.attempt, a.lane, a.result, a.revoked_at, a.revoked_why, d.status';
+
+export type StandingRow = Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'lane' | 'result' | 'revokedAt' | 'revokedWhy'> & { readonly status: Deletion['status'] };
+
+export function standingOf({ jobId, requestId, attempt, lane, result, revokedAt, revokedWhy, status }: StandingRow): JobStanding {
+  const reason = revokedAt ? `revoked: ${revokedWhy ?? 'no reason kept'}` : isFinal(status) ? `the deletion is ${status}` : 'current';
+  return { jobId, requestId, attempt, stands: revokedAt === null && !isFinal(status), reason, lane, result };
 }
 
 /** Counts for the metrics: what is in flight by kind and status, what is overdue or soon due. */

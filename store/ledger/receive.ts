@@ -1,5 +1,5 @@
-import type { DeletionInput, DeletionStatus } from '../../contracts/names/index.js';
-import type { Database, Queryable } from '../database.js';
+import type { DeletionInput, DeletionStatus, Subject } from '../../contracts/names/index.js';
+import type { Queryable } from '../database.js';
 import { insertMessages, withLane } from './flush.js';
 import type { OutboxMessage } from './rows.js';
 
@@ -32,74 +32,116 @@ export interface Received {
 /** The requestId is known for another subject: the message is no duplicate and must not pass for one. */
 export class RequestIdConflict extends Error {
   override readonly name = 'RequestIdConflict';
+  constructor(requestId: string, kind: string) {
+    super(`requestId ${requestId} is known already, for another ${kind}: send the request again under an id of its own`);
+  }
 }
 
-/** Inserts the request's row if it is new, with its first timeline entry and events; else tells what is known. */
-export async function receive(database: Database, request: NewRequest): Promise<Received> {
-  const { input } = request;
-  const { subject } = input;
-  const tenantId = subject.kind === 'user' ? null : subject.tenantId;
-  const instanceId = subject.kind === 'service' ? subject.serviceInstanceId : null;
-  const inserted = await database.rows<Received>(
-    `WITH received AS (
-       INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, tenant_id, service_type, service_instance_id,
-         source, reason, requested_by, gdpr_mode, dry_run, trace_id, traceparent, input, requested_at, due_at, events, generation)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-         now() + $18 * interval '1 millisecond', 1,
-         coalesce((SELECT generation FROM services WHERE tenant_id = $6 AND service_instance_id = $8), 0))
-       ON CONFLICT (request_id) DO NOTHING
-       RETURNING request_id),
-     noted AS (
-       INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)
-       SELECT request_id, 'received', 'PENDING', 0, 'request received', $11, $10 FROM received),
-     sent AS (${insertMessages(`(SELECT CASE WHEN EXISTS (SELECT FROM received) THEN $19::jsonb ELSE '[]'::jsonb END)`)})
-     SELECT request_id FROM received`,
-    [
-      input.requestId,
-      subject.kind,
-      request.workflowId,
-      subject.kind === 'user' ? subject.subjectRef : null,
-      request.userId ?? null,
-      tenantId,
-      subject.kind === 'service' ? subject.serviceType : null,
-      instanceId,
-      request.source ?? null,
-      request.reason ?? null,
-      request.requestedBy ?? null,
-      input.gdprMode,
-      input.dryRun,
-      input.traceId,
-      request.traceparent ?? null,
-      JSON.stringify(input),
-      request.requestedAt,
-      input.policy.dueInMs,
-      JSON.stringify(request.messages.map(withLane)),
-    ],
-  );
-  if (inserted.length > 0) {
-    return { isNew: true, status: 'PENDING', claimed: false, input, workflowId: request.workflowId };
-  }
-  const [known] = await database.rows<Received & { kind: string; userId: string | null; tenantId: string | null; serviceInstanceId: string | null }>(
-    `SELECT status, claimed_run IS NOT NULL AS claimed, input, workflow_id, kind, user_id, tenant_id, service_instance_id
-     FROM deletions WHERE request_id = $1`,
-    [input.requestId],
-  );
-  if (!known) throw new Error(`request ${input.requestId} vanished from the ledger between insert and select`);
-  const sameSubject =
-    known.kind === subject.kind && known.userId === (request.userId ?? null) && known.tenantId === tenantId && known.serviceInstanceId === instanceId;
-  if (!sameSubject) {
-    throw new RequestIdConflict(`requestId ${input.requestId} is known already, for another ${known.kind}: send the request again under an id of its own`);
-  }
-  return { isNew: false, status: known.status, claimed: known.claimed, input: known.input, workflowId: known.workflowId };
+/** What is known of a row that a request met. */
+interface Known extends Omit<Received, 'isNew'> {
+  readonly requestId: string;
+  readonly kind: string;
+  readonly userId: string | null;
+  readonly tenantId: string | null;
+  readonly serviceInstanceId: string | null;
 }
 
-/** The reference that a user's live deletion goes by: one of an older pepper, when it was received before the peppers changed. */
-export async function liveSubjectRefOfUser(queryable: Queryable, userId: string): Promise<string | undefined> {
-  const [row] = await queryable.rows<{ subjectRef: string }>(
-    `SELECT subject_ref FROM deletions
-     WHERE user_id = $1 AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
-     ORDER BY received_at LIMIT 1`,
-    [userId],
+const KNOWN = 'd.status, d.claimed_run IS NOT NULL AS claimed, d.input, d.workflow_id, d.kind, d.user_id, d.tenant_id, d.service_instance_id';
+
+const INSERT_NEW = `
+  WITH asked AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS a("requestId" text, kind text, "workflowId" text, "subjectRef" text, "userId" text,
+      "tenantId" text, "serviceType" text, "instanceId" text, source text, reason text, "requestedBy" text, "gdprMode" boolean, "dryRun" boolean,
+      "traceId" text, traceparent text, input jsonb, "requestedAt" timestamptz, "dueInMs" float8)),
+  received AS (
+    INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, tenant_id, service_type, service_instance_id,
+      source, reason, requested_by, gdpr_mode, dry_run, trace_id, traceparent, input, requested_at, due_at, events, generation)
+    SELECT "requestId", kind, "workflowId", "subjectRef", "userId", "tenantId", "serviceType", "instanceId", source, reason, "requestedBy",
+      "gdprMode", "dryRun", "traceId", traceparent, input, "requestedAt", now() + "dueInMs" * interval '1 millisecond', 1,
+      coalesce((SELECT generation FROM services s WHERE s.tenant_id = "tenantId" AND s.service_instance_id = "instanceId"), 0)
+    FROM asked
+    ON CONFLICT (request_id) DO NOTHING
+    RETURNING request_id, requested_by, reason),
+  noted AS (
+    INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)
+    SELECT request_id, 'received', 'PENDING', 0, 'request received', requested_by, reason FROM received),
+  sent AS (${insertMessages('$2', 'WHERE "requestId" IN (SELECT request_id FROM received)')})
+  SELECT "requestId" AS request_id, r.request_id IS NOT NULL AS is_new, ${KNOWN}
+  FROM asked LEFT JOIN received r ON r.request_id = "requestId"
+    LEFT JOIN LATERAL (SELECT * FROM deletions WHERE request_id = "requestId" LIMIT 1) d ON true`;
+
+/**
+ * Enters requests into the ledger in one statement: a row, its first timeline entry and its events for each that is new.
+ * @returns for each, in their order, what the ledger knows of it now; or that its id is another subject's
+ */
+export async function receiveAll(database: Queryable, requests: readonly NewRequest[]): Promise<(Received | RequestIdConflict)[]> {
+  // Of requests that share an id only the first can be new; the others meet its row.
+  const firsts = [...new Map([...requests].reverse().map((request) => [request.input.requestId, request])).values()]
+    // Two that enter the same ids in another order would wait for one another.
+    .sort((a, b) => (a.input.requestId < b.input.requestId ? -1 : 1));
+  const answers = await database.rows<Answer>(INSERT_NEW, [
+    JSON.stringify(firsts.map(rowOf)),
+    JSON.stringify(firsts.flatMap(({ messages }) => messages.map(withLane))),
+  ]);
+  const isNew = new Set(answers.filter((answer) => answer.isNew).map(({ requestId }) => requestId));
+  const known = new Map<string, Known>(answers.filter(isKnown).map((answer) => [answer.requestId, answer]));
+  const unseen = requests.filter((request) => !known.has(request.input.requestId) && !(isNew.has(request.input.requestId) && firsts.includes(request)));
+  for (const row of await rowsOf(database, unseen.map(({ input }) => input.requestId))) known.set(row.requestId, row);
+  return requests.map((request) => {
+    const { input, workflowId } = request;
+    if (isNew.has(input.requestId) && firsts.includes(request)) return { isNew: true, status: 'PENDING', claimed: false, input, workflowId };
+    const row = known.get(input.requestId);
+    if (!row) throw new Error(`request ${input.requestId} vanished from the ledger between insert and select`);
+    return isOfSameSubject(request, row) ? { isNew: false, status: row.status, claimed: row.claimed, input: row.input, workflowId: row.workflowId } : new RequestIdConflict(input.requestId, row.kind);
+  });
+}
+
+/** A request as the insert met it: new, known, or neither when another transaction has entered it this very moment. */
+type Answer = Pick<Known, 'requestId'> & { readonly isNew: boolean } & { readonly [Column in Exclude<keyof Known, 'requestId'>]: Known[Column] | null };
+const isKnown = (answer: Answer): answer is Answer & Known => answer.status !== null;
+
+/** The same for one. @throws RequestIdConflict */
+export async function receive(database: Queryable, request: NewRequest): Promise<Received> {
+  const [received] = await receiveAll(database, [request]);
+  if (received === undefined || received instanceof Error) throw received ?? new Error('no answer');
+  return received;
+}
+
+/** Rows that another transaction committed while ours looked. */
+const rowsOf = async (database: Queryable, requestIds: readonly string[]): Promise<Known[]> =>
+  requestIds.length === 0 ? [] : database.rows<Known>(`SELECT d.request_id, ${KNOWN} FROM deletions d WHERE d.request_id = ANY($1)`, [requestIds]);
+
+function rowOf({ input, workflowId, userId, source, reason, requestedBy, traceparent, requestedAt }: NewRequest): Record<string, unknown> {
+  const { requestId, subject, gdprMode, dryRun, traceId, policy } = input;
+  return {
+    requestId, workflowId, userId, source, reason, requestedBy, traceparent, gdprMode, dryRun, traceId, input, requestedAt, ...idsOf(subject),
+    kind: subject.kind,
+    subjectRef: subject.kind === 'user' ? subject.subjectRef : undefined,
+    serviceType: subject.kind === 'service' ? subject.serviceType : undefined,
+    dueInMs: policy.dueInMs,
+  };
+}
+
+const idsOf = (subject: Subject): { tenantId: string | null; instanceId: string | null } => ({
+  tenantId: subject.kind === 'user' ? null : subject.tenantId,
+  instanceId: subject.kind === 'service' ? subject.serviceInstanceId : null,
+});
+
+function isOfSameSubject({ input: { subject }, userId }: NewRequest, known: Known): boolean {
+  const { tenantId, instanceId } = idsOf(subject);
+  return known.kind === subject.kind && known.userId === (userId ?? null) && known.tenantId === tenantId && known.serviceInstanceId === instanceId;
+}
+
+/**
+ * The references that users' live deletions go by: those of an older pepper, when they were received before the peppers changed.
+ * @returns one for each user, in their order; null for one without a live deletion
+ */
+export async function liveSubjectRefsOfUsers(queryable: Queryable, userIds: readonly string[]): Promise<(string | null)[]> {
+  const rows = await queryable.rows<{ subjectRef: string | null }>(
+    `SELECT (SELECT subject_ref FROM deletions d
+             WHERE d.user_id = asked.user_id AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
+             ORDER BY received_at LIMIT 1) AS subject_ref
+     FROM unnest($1::text[]) WITH ORDINALITY AS asked (user_id, place) ORDER BY place`,
+    [userIds],
   );
-  return row?.subjectRef;
+  return rows.map(({ subjectRef }) => subjectRef);
 }

@@ -1,8 +1,7 @@
 import { isFinal, type AirflowResultSignal, type FailureCode } from '../../contracts/names/index.js';
-import type { Database } from '../database.js';
-import { lockDeletion } from './locked-deletion.js';
-import type { Attempt } from './rows.js';
-import { judgeResult } from './results.rules.js';
+import type { Database, Transaction } from '../database.js';
+import { judgeResult, type ResultVerdict } from './results.rules.js';
+import type { Attempt, Deletion } from './rows.js';
 
 /** What Airflow, or the bridge that speaks for it, reported of a job. */
 export interface JobResult {
@@ -25,51 +24,103 @@ export type RecordedResult =
   /** A SUCCESS after a cancel: something was erased that should not have been. */
   | { readonly outcome: 'erased-after-cancel'; readonly requestId: string };
 
-/** Writes a job's result to its attempt and tells what must follow. Safe to repeat. */
-export async function recordResult(database: Database, result: JobResult): Promise<RecordedResult> {
-  return database.transaction(async (tx) => {
-    const [found] = await tx.rows<{ requestId: string }>('SELECT request_id FROM attempts WHERE job_id = $1', [result.jobId]);
-    if (!found) return { outcome: 'unknown-job' };
-    const deletion = await lockDeletion(tx, found.requestId);
-    const [attempt] = await tx.rows<Attempt>('SELECT * FROM attempts WHERE job_id = $1', [result.jobId]);
-    if (!deletion || !attempt) throw new Error('an attempt has no deletion');
-    // A withdrawal may have moved the attempt to another request before the lock was taken: look again.
-    if (attempt.requestId !== found.requestId) throw new Error('the attempt moved to another request, try again');
+type LockedRow = Pick<Deletion, 'requestId' | 'workflowId' | 'status' | 'attempt' | 'dryRun'>;
 
-    const { row } = deletion;
-    const verdict = judgeResult(row, attempt, result.status);
-    if (verdict.keep) {
-      await tx.rows(
-        `UPDATE attempts SET result = $2, result_at = now(), airflow_run_id = $3, failure_code = $4, error_text = $5, counts = $6
-         WHERE job_id = $1`,
-        [
-          result.jobId,
-          result.status,
-          result.airflowRunId,
-          result.status === 'FAILURE' ? result.failureCode : null,
-          result.errorText,
-          JSON.stringify(result.counts),
-        ],
-      );
-    }
-    if (verdict.note) {
-      deletion.note({ what: 'result', cause: `${result.status} of attempt ${attempt.attempt}: ${verdict.note}` });
-      deletion.flush();
-    }
-    if (verdict.wake) {
-      const signal: AirflowResultSignal = {
-        requestId: row.requestId,
-        attempt: attempt.attempt,
-        status: result.status,
-        ...(result.status === 'FAILURE' && { failureCode: result.failureCode }),
-      };
-      return { outcome: 'wake', workflowId: row.workflowId, signal };
-    }
-    if (verdict.note && result.status === 'SUCCESS' && row.status === 'CANCELLED' && !row.dryRun) {
-      return { outcome: 'erased-after-cancel', requestId: row.requestId };
-    }
-    return { outcome: verdict.note ? 'noted' : 'repeat', requestId: row.requestId };
+/** An attempt was handed over to another request at this very moment: try again. */
+export class AttemptMoved extends Error {
+  override readonly name = 'AttemptMoved';
+}
+
+/**
+ * Writes jobs' results to their attempts in one transaction. Safe to repeat.
+ * @param results in the order in which they came
+ * @returns for each, in their order, what must follow; or AttemptMoved
+ */
+export async function recordResults(database: Database, results: readonly JobResult[]): Promise<(RecordedResult | AttemptMoved)[]> {
+  return database.transaction(async (tx) => {
+    const jobIds = results.map(({ jobId }) => jobId);
+    // In the order of their ids: two that lock the same rows in another order would wait for one another.
+    const [deletions, attempts] = await Promise.all([
+      tx.rows<LockedRow>(
+        `SELECT request_id, workflow_id, status, attempt, dry_run FROM deletions
+         WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($1)) ORDER BY request_id FOR UPDATE`,
+        [jobIds],
+      ),
+      tx.rows<Attempt>('SELECT * FROM attempts WHERE job_id = ANY($1)', [jobIds]),
+    ]);
+    const deletionById = new Map(deletions.map((deletion) => [deletion.requestId, deletion]));
+    const attemptByJob = new Map(attempts.map((attempt) => [attempt.jobId, attempt]));
+
+    const judged = results.map((result) => {
+      const attempt = attemptByJob.get(result.jobId);
+      const deletion = attempt && deletionById.get(attempt.requestId);
+      const verdict = deletion && judgeResult(deletion, attempt, result.status);
+      // Another of the same job is judged by this one.
+      if (attempt && verdict?.keep) attemptByJob.set(result.jobId, { ...attempt, result: result.status });
+      return { result, attempt, deletion, verdict };
+    });
+    const kept = new Map(judged.filter(({ verdict }) => verdict?.keep).map(({ result }) => [result.jobId, result]));
+    keepResults(tx, [...kept.values()]);
+    noteResults(tx, judged);
+    return judged.map(({ result, attempt, deletion, verdict }) => {
+      if (!attempt) return { outcome: 'unknown-job' };
+      // A withdrawal moved the attempt to another request before the lock was taken.
+      if (!deletion || !verdict) return new AttemptMoved(`the attempt of job ${result.jobId} has just moved to another request`);
+      return whatFollows(deletion, attempt, result, verdict);
+    });
   });
+}
+
+/** The same for one. @throws AttemptMoved */
+export async function recordResult(database: Database, result: JobResult): Promise<RecordedResult> {
+  const [recorded] = await recordResults(database, [result]);
+  if (recorded === undefined || recorded instanceof Error) throw recorded ?? new Error('no answer');
+  return recorded;
+}
+
+function keepResults(tx: Transaction, results: readonly JobResult[]): void {
+  if (results.length === 0) return;
+  const rows = results.map((result) => ({ ...result, failureCode: result.status === 'FAILURE' ? result.failureCode : null }));
+  tx.write(
+    `UPDATE attempts a SET result = r.status, result_at = now(), airflow_run_id = r."airflowRunId", failure_code = r."failureCode",
+       error_text = r."errorText", counts = r.counts
+     FROM jsonb_to_recordset($1::jsonb) AS r("jobId" text, status text, "airflowRunId" text, "failureCode" text, "errorText" text, counts jsonb)
+     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId"`,
+    [JSON.stringify(rows), results.map(({ jobId }) => jobId)],
+  );
+}
+
+interface Judged {
+  readonly result: JobResult;
+  readonly attempt: Attempt | undefined;
+  readonly deletion: LockedRow | undefined;
+  readonly verdict: ResultVerdict | undefined;
+}
+
+function noteResults(tx: Transaction, judged: readonly Judged[]): void {
+  const entries = judged.flatMap(({ result, attempt, deletion, verdict }) =>
+    attempt && deletion && verdict?.note !== undefined
+      ? [{ requestId: deletion.requestId, status: deletion.status, attempt: deletion.attempt, cause: `${result.status} of attempt ${attempt.attempt}: ${verdict.note}` }]
+      : [],
+  );
+  if (entries.length === 0) return;
+  tx.write(
+    `INSERT INTO timeline (request_id, what, status, attempt, cause)
+     SELECT "requestId", 'result', status, attempt, cause
+     FROM jsonb_to_recordset($1::jsonb) AS e("requestId" text, status text, attempt integer, cause text)`,
+    [JSON.stringify(entries)],
+  );
+}
+
+function whatFollows(deletion: LockedRow, { attempt }: Attempt, result: JobResult, verdict: ResultVerdict): RecordedResult {
+  const { requestId, workflowId } = deletion;
+  if (verdict.wake) {
+    const signal: AirflowResultSignal = { requestId, attempt, status: result.status, ...(result.status === 'FAILURE' && { failureCode: result.failureCode }) };
+    return { outcome: 'wake', workflowId, signal };
+  }
+  if (verdict.note === undefined) return { outcome: 'repeat', requestId };
+  const erasedAfterCancel = result.status === 'SUCCESS' && deletion.status === 'CANCELLED' && !deletion.dryRun;
+  return { outcome: erasedAfterCancel ? 'erased-after-cancel' : 'noted', requestId };
 }
 
 /** Whether a deletion has ended, for whoever could not find its workflow. */

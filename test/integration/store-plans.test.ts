@@ -4,7 +4,7 @@ import { forgetProcessedEvents } from '../../store/inventory/feed.js';
 import { readTenant } from '../../store/inventory/read.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
 import { readDeletion, readJob, readStats } from '../../store/ledger/read.js';
-import { liveSubjectRefOfUser } from '../../store/ledger/receive.js';
+import { liveSubjectRefsOfUsers } from '../../store/ledger/receive.js';
 import { hasEnded, recordResult } from '../../store/ledger/results.js';
 import { markSent, nextUnsent, outboxStats, purgeSent } from '../../store/outbox.js';
 import { currentInventory, receiveRequest, serviceEvent, serviceSubject, userSubject } from '../support/deletions.js';
@@ -81,7 +81,7 @@ describe('no statement reads a large table whole', () => {
     ['when a request is received and looked up', 4, async (database) => {
       const { input } = await receiveRequest(database, { subject: userSubject(), userId: 'user-new' });
       await receiveRequest(database, { subject: input.subject, requestId: input.requestId, userId: 'user-new' });
-      await liveSubjectRefOfUser(database, 'user-77');
+      await liveSubjectRefsOfUsers(database, ['user-77']);
       await hasEnded(database, input.requestId);
     }],
     ['when a deletion goes from its claim to its end, with a join and a reminder', 25, async (database) => {
@@ -93,7 +93,7 @@ describe('no statement reads a large table whole', () => {
       expect(await activities.trigger({ ...call, step: 1 })).toMatchObject({ outcome: 'sent' });
       await activities.join({ ...call, step: 2, requestIds: [joining.input.requestId] });
       const jobId = `del_req_${input.requestId}`;
-      await markPosted(database, jobId, jobId);
+      await markPosted(database, [jobId]);
       await recordResult(database, { jobId, airflowRunId: jobId, status: 'FAILURE', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
       await activities.park({ ...call, step: 3, status: 'FAILED', failureCode: 'DAG_FAILED', blockedBy: [] });
       await activities.remind({ ...call, step: 4, what: 'still-parked' });
