@@ -27,6 +27,11 @@ export async function composeDown(dir: string, env: Environment, throwaway: bool
   await runCommand('docker', composeArgs(dir, 'down', ...(throwaway ? ['--volumes'] : [])), { env, timeoutMs: 120_000 });
 }
 
+/** Stops services in good order; their volumes stay. */
+export async function composeStop(dir: string, services: readonly string[], env: Environment): Promise<void> {
+  await runCommand('docker', composeArgs(dir, 'stop', ...services), { env, timeoutMs: 60_000 });
+}
+
 /** Sends a signal to one part's containers. */
 export async function composeKill(dir: string, services: readonly string[], signal: NodeJS.Signals, env: Environment): Promise<void> {
   await runCommand('docker', composeArgs(dir, 'kill', '-s', signal, ...services), { env, timeoutMs: 60_000 });

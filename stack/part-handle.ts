@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { composeKill, composeUp } from './compose.js';
+import { composeKill, composeStop, composeUp } from './compose.js';
 import type { Acquired, Tell } from './acquire.js';
 import { PartFailedError } from './errors.js';
 import type { Durability, Part, PartContext, PartName, Program } from './parts.js';
@@ -37,11 +37,13 @@ export interface PartHandle {
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again with the same ports and data, and waits until it answers; nothing to do when it runs. */
   start(): Promise<void>;
-  /** Stops it in good order. Nothing to do for a part that was not started here. */
+  /** Stops it in good order; its data stays, so that it can be started again. Nothing to do for a part that was not started here. */
   stop(): Promise<void>;
+  /** Takes the data of a part that is stopped away, unless it is durable. */
+  forget(): Promise<void>;
 }
 
-type Running = Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop'>;
+type Running = Pick<PartHandle, 'pid' | 'kill' | 'start' | 'stop' | 'forget'>;
 
 const POLL_MS = 60;
 /** A restart right after a kill may meet what the killed one left (a port, shared memory) for a moment. */
@@ -73,8 +75,8 @@ async function portsAreFree(part: Part, context: PartContext): Promise<void> {
   }
 }
 
-async function dropThrowaway(part: Part, setting: PartSetting): Promise<void> {
-  if (setting.durability !== 'throwaway') return;
+async function dropUndurable(part: Part, setting: PartSetting): Promise<void> {
+  if (setting.durability === 'durable') return;
   const context = setting.context(part);
   const folder = (await part.dataFolder?.(context)) ?? context.dataDir;
   await Promise.all([folder, context.dataDir].map((path) => rm(path, { recursive: true, force: true })));
@@ -131,8 +133,8 @@ async function startProcess(part: Part, program: Program, setting: PartSetting, 
     async stop() {
       expected = true;
       await child?.stop();
-      await dropThrowaway(part, setting);
     },
+    forget: () => dropUndurable(part, setting),
   };
 }
 
@@ -145,14 +147,15 @@ async function startCompose(part: Part, setting: PartSetting): Promise<Running> 
     pid: undefined,
     kill: (sent) => composeKill(setting.dir, part.composeServices, sent, setting.composeEnv),
     start: up,
-    stop: () => Promise.resolve(), // the whole project goes down at the end
+    stop: () => composeStop(setting.dir, part.composeServices, setting.composeEnv),
+    forget: () => Promise.resolve(), // its volumes go with the whole project, at the end
   };
 }
 
 /** A part that others hold up. */
 function atAddress(part: Part): Running {
   const refuse = (): Promise<never> => Promise.reject(new Error(`${part.title} was not started here: its address came from ${part.addressVariable}.`));
-  return { pid: undefined, kill: refuse, start: refuse, stop: () => Promise.resolve() };
+  return { pid: undefined, kill: refuse, start: refuse, stop: () => Promise.resolve(), forget: () => Promise.resolve() };
 }
 
 /** Starts a part in the way that was found for it, and waits until it answers. @throws MissingToolError, PartFailedError */
@@ -189,7 +192,7 @@ export async function launchPart(part: Part, acquired: Acquired, tell: Tell, sta
       tell('starting', acquired.program.label);
       await mkdir(join(setting.dir, 'logs'), { recursive: true });
       await rm(logFile, { force: true });
-      await dropThrowaway(part, setting);
+      await dropUndurable(part, setting);
       return handle(await startProcess(part, acquired.program, setting, logFile), acquired.program);
   }
 }

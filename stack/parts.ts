@@ -22,8 +22,11 @@ export interface PartPort {
   readonly usual: number;
 }
 
-/** How far the data is to be trusted after a crash of the machine: `throwaway` trades that for speed (tests). */
-export type Durability = 'durable' | 'throwaway';
+/**
+ * What becomes of the data. `durable`: on disk, kept for the next run. `temporary`: the same, and taken away when the stack
+ * stops, for tests that kill parts. `throwaway`: taken away as well, and traded for speed where it can be: Temporal keeps it in memory.
+ */
+export type Durability = 'durable' | 'temporary' | 'throwaway';
 
 export interface KafkaOptions {
   /** Partitions of a topic that is created without saying how many. */

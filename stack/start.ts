@@ -134,8 +134,11 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const handles = launched.values;
   let stopping: Promise<void> | undefined;
   const stopAll = async (): Promise<void> => {
-    await Promise.all(handles.map((handle) => handle.stop()));
-    if (composeUsed) await composeDown(dir, composeEnv, durability === 'throwaway');
+    await Promise.all(handles.map(async (handle) => {
+      await handle.stop();
+      await handle.forget();
+    }));
+    if (composeUsed) await composeDown(dir, composeEnv, durability !== 'durable');
     await keeper.close();
   };
   const stop = (): Promise<void> => (stopping ??= stopAll());

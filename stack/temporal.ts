@@ -59,7 +59,7 @@ export const temporal: Part = {
   async launch(program: Program, { ports, dataDir, durability, environment }) {
     await mkdir(dataDir, { recursive: true });
     const storage =
-      durability === 'durable' ? ['--db-filename', join(dataDir, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL'] : [];
+      durability !== 'throwaway' ? ['--db-filename', join(dataDir, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL'] : [];
     return {
       command: program.command,
       args: [

@@ -2,13 +2,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openHouse, type House } from '../support/house.js';
 import { expectExactlyOnce, prepare, whenSomeAre } from '../support/house-load.js';
 import { whenAll } from '../support/house-scenes.js';
+import { openChaosStack, type ChaosStack } from './chaos-stack.js';
 
+let stack: ChaosStack;
 let house: House;
 beforeAll(async () => {
-  house = await openHouse({ split: 'twice' });
+  stack = await openChaosStack();
+  house = await openHouse({ split: 'twice', stack: { env: stack.stack.env, dir: stack.dir } });
 });
-afterAll(() => house.close());
-
+afterAll(async () => {
+  try {
+    await house.close();
+  } finally {
+    await stack.close();
+  }
+});
 describe('every role in two processes', () => {
   test('they share the work: each deletion is carried out once', async () => {
     const load = await prepare(house, 60, 12, 5);

@@ -11,6 +11,7 @@ export interface SimulatorStats {
   readonly posts: number;
   readonly accepted: number;
   readonly conflicts: number;
+  readonly refused: number;
   readonly skipped: number;
   readonly dags: Readonly<Record<string, { readonly active: number; readonly queued: number; readonly most_active: number }>>;
 }
@@ -26,6 +27,13 @@ export interface AirflowControl {
   /** All runs of all DAGs. */
   runs(): Promise<DagRunSeen[]>;
   taskState(dagId: string, runId: string, taskId: string): Promise<string | null>;
+  task(dagId: string, runId: string, taskId: string): Promise<TaskSeen>;
+}
+
+/** A task of a run, as Airflow tells of it. */
+export interface TaskSeen {
+  readonly state: string | null;
+  readonly start_date: string | null;
 }
 
 const PAGE = 1_000;
@@ -51,6 +59,8 @@ export async function openAirflowControl(env: Readonly<Record<string, string>>):
     return answer;
   };
 
+  const task = (dagId: string, runId: string, taskId: string): Promise<TaskSeen> => must('GET', `/api/v2/dags/${dagId}/dagRuns/${encodeURIComponent(runId)}/taskInstances/${taskId}`);
+
   return {
     turn: async (knob, body = {}) => {
       await must('POST', `/simulator/${knob}`, body);
@@ -68,6 +78,7 @@ export async function openAirflowControl(env: Readonly<Record<string, string>>):
         if (page.length < PAGE) return found;
       }
     },
-    taskState: async (dagId, runId, taskId) => (await must<{ state: string | null }>('GET', `/api/v2/dags/${dagId}/dagRuns/${encodeURIComponent(runId)}/taskInstances/${taskId}`)).state,
+    taskState: async (dagId, runId, taskId) => (await task(dagId, runId, taskId)).state,
+    task,
   };
 }

@@ -1,26 +1,47 @@
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createProcessKeeper, lastLines, type ManagedProcess } from '../../stack/processes.js';
 import { ROLES, type Role } from '../../platform/roles.js';
 import { waitFor } from './wait-for.js';
 
-/** How roles are shared out to processes: one with all of them, one for each, or two with all of them (the API in the first only). */
-export type Split = 'together' | 'apart' | 'twice';
+/** One process of a house. */
+export interface ProcessPlan {
+  /** Its name in the house, and of its log. */
+  readonly name: string;
+  readonly roles: readonly Role[];
+  /** Configuration of its own, over that of the house. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A module, by its path from the project's root, that it loads before everything else (`node --import`). */
+  readonly preload?: string;
+  /** The program that it runs instead of `start.ts --roles …`, by its path from the project's root. */
+  readonly program?: string;
+}
 
-const SETS: Readonly<Record<Split, readonly (readonly Role[])[]>> = {
-  together: [ROLES],
-  apart: ROLES.map((role) => [role]),
-  twice: [ROLES, ROLES.filter((role) => role !== 'api')],
+/** How roles are shared out to processes: one with all of them, one for each, or two with all of them (the API in the first only); or as listed. */
+export type Split = 'together' | 'apart' | 'twice' | readonly ProcessPlan[];
+
+/** Every role in a process of its own, named after it. */
+export const APART: readonly ProcessPlan[] = ROLES.map((role) => ({ name: role, roles: [role] }));
+
+const PLANS: Readonly<Record<'together' | 'apart' | 'twice', readonly ProcessPlan[]>> = {
+  together: [{ name: 'roles-1', roles: ROLES }],
+  apart: APART,
+  twice: [{ name: 'roles-1', roles: ROLES }, { name: 'roles-2', roles: ROLES.filter((role) => role !== 'api') }],
 };
 
 /** The roles of Expunge as child processes, which do not outlive this one. */
 export interface HouseRoles {
-  /** Starts what does not run, and waits until it is ready. */
-  start(role?: Role): Promise<void>;
-  /** Signals the processes of a role, or all, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
-  kill(signal: NodeJS.Signals, role?: Role): Promise<string[]>;
+  /** The names of the processes, in their order. */
+  readonly names: readonly string[];
+  /** Starts what does not run of a role, of the process of that name, or of all, and waits until it is ready. */
+  start(which?: string): Promise<void>;
+  /** Signals the processes of a role, the process of that name, or all, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
+  kill(signal: NodeJS.Signals, which?: string): Promise<string[]>;
   /** As kill, of the last process only. */
   killLast(signal: NodeJS.Signals): Promise<string>;
+  /** The processes that ended without having been killed here, and how. */
+  endedByThemselves(): Promise<string[]>;
   /** Adds up a metric over all processes, of samples that have these labels. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Ends everything in good order. @throws Error when a process did not end with exit code 0 by itself in time */
@@ -28,9 +49,11 @@ export interface HouseRoles {
 }
 
 interface Member {
-  readonly roles: readonly Role[];
+  readonly plan: ProcessPlan;
   readonly healthPort: number;
   process?: ManagedProcess;
+  /** Told to end by the test. */
+  killed: boolean;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -50,19 +73,20 @@ async function freePort(): Promise<number> {
 export async function createHouseRoles(env: Readonly<Record<string, string>>, split: Split, logDir: string): Promise<HouseRoles> {
   const keeper = await createProcessKeeper();
   const members: Member[] = [];
-  for (const roles of SETS[split]) members.push({ roles, healthPort: await freePort() });
-  const of = (role?: Role): Member[] => members.filter(({ roles }) => role === undefined || roles.includes(role));
+  for (const plan of typeof split === 'string' ? PLANS[split] : split) members.push({ plan, healthPort: await freePort(), killed: false });
+  const of = (which?: string): Member[] => members.filter(({ plan }) => which === undefined || plan.name === which || plan.roles.some((role) => role === which));
   const runs = ({ process }: Member): boolean => process !== undefined && !process.hasExited();
 
   const start = async (member: Member): Promise<void> => {
     if (runs(member)) return;
-    const name = member.roles.length === 1 ? member.roles.join() : `roles-${members.indexOf(member) + 1}`;
+    const { name, roles, env: own, preload, program } = member.plan;
     const logFile = `${logDir}/${name}.log`;
+    member.killed = false;
     const started = await keeper.start({
       name,
       command: process.execPath,
-      args: ['--import', 'tsx', 'start.ts', '--roles', member.roles.join(',')],
-      env: { ...env, HEALTH_PORT: String(member.healthPort) },
+      args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), '--import', 'tsx', ...(program === undefined ? ['start.ts', '--roles', roles.join(',')] : [program])],
+      env: { ...env, ...own, HEALTH_PORT: String(member.healthPort) },
       cwd: root,
       logFile,
       stopGraceMs: STOP_WITHIN_MS,
@@ -75,6 +99,7 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
   };
 
   const kill = async (member: Member, signal: NodeJS.Signals): Promise<string> => {
+    member.killed = true;
     member.process?.kill(signal);
     return (await member.process?.exited) ?? 'not started';
   };
@@ -84,15 +109,17 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
     if (!runs(member)) return undefined;
     await member.process?.stop();
     const how = await member.process?.exited;
-    return how === 'exit code 0' ? undefined : `${member.roles.join(',')}: ${how ?? ''}`;
+    return how === 'exit code 0' ? undefined : `${member.plan.name}: ${how ?? ''}`;
   };
 
   return {
-    start: async (role) => {
-      await Promise.all(of(role).map(start));
+    names: members.map(({ plan }) => plan.name),
+    start: async (which) => {
+      await Promise.all(of(which).map(start));
     },
-    kill: (signal, role) => Promise.all(of(role).filter(runs).map((member) => kill(member, signal))),
+    kill: (signal, which) => Promise.all(of(which).filter(runs).map((member) => kill(member, signal))),
     killLast: (signal) => kill(members.at(-1)!, signal),
+    endedByThemselves: () => Promise.all(members.filter((member) => member.process?.hasExited() === true && !member.killed).map(async ({ plan, process }) => `${plan.name}: ${(await process?.exited) ?? ''}`)),
     metric: async (name, labels = {}) => {
       const texts = await Promise.all(members.filter(runs).map(async ({ healthPort }) => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()));
       const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);

@@ -22,6 +22,10 @@ export interface HouseOptions {
   readonly split?: Split;
   /** The real one has no knobs to turn back; `simulated` when left out. */
   readonly airflowIs?: 'simulated' | 'real';
+  /** The stack that it stands on; the one of the vitest project when left out. */
+  readonly stack?: { readonly env: Readonly<Record<string, string>>; readonly dir: string };
+  /** False: `bus` records nothing, for a house whose Kafka is taken down. */
+  readonly recorded?: boolean;
 }
 
 /** Expunge as a whole: every role a real process, against real parts; Airflow alone is simulated, and erases real rows and files. */
@@ -58,14 +62,13 @@ const QUICK = {
 };
 
 /** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
-export async function openHouse({ env: overrides = {}, split = 'together', airflowIs = 'simulated' }: HouseOptions = {}): Promise<House> {
-  const stack = inject('stack');
+export async function openHouse({ env: overrides = {}, split = 'together', airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
   const { PATH = '', HOME = '' } = process.env;
-  const env: Record<string, string> = { PATH, HOME, ...stack, ...QUICK, ...overrides };
+  const env: Record<string, string> = { PATH, HOME, ...stack.env, ...QUICK, ...overrides };
   const log = createLog({ level: 'warn' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
   const producer = createProducer({ kafka, log });
-  const logDir = join(inject('stackDir'), 'logs', `house-${new Date().toISOString().replaceAll(':', '-')}`);
+  const logDir = join(stack.dir, 'logs', `house-${new Date().toISOString().replaceAll(':', '-')}`);
   await mkdir(logDir, { recursive: true });
   const closing: (() => Promise<unknown>)[] = [() => producer.close()];
   const close = async (): Promise<void> => {
@@ -80,7 +83,7 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
     const connection = closes(await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' }));
     const data = closes(await openErasableData({ databaseUrl: env['ERASER_APP_DB_URL'] ?? '', filesUrl: env['ERASER_APP_FILES_URL'] ?? '' }));
     const outgoing = [TOPICS.airflowTrigger, TOPICS.airflowResult, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(env['KAFKA_TOPIC_PREFIX'] ?? 'nova')];
-    const bus = closes(await openRecorder(kafka, [...outgoing, ...READ_TOPICS.map(deadLetterTopic)]));
+    const bus = closes(await openRecorder(kafka, recorded ? [...outgoing, ...READ_TOPICS.map(deadLetterTopic)] : []));
     const airflow = await openAirflowControl(env);
     if (airflowIs === 'simulated') await airflow.turn('reset');
     const roles = closes(await createHouseRoles(env, split, logDir));

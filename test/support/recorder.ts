@@ -46,10 +46,15 @@ function endsOf(kafka: KafkaClient, topics: readonly string[]): Promise<(readonl
   });
 }
 
+function notRecorded(topic: string): never {
+  throw new Error(`${topic} is not recorded`);
+}
+
 /** Starts to record; resolves once nothing that is written from now on can be missed. */
 export async function openRecorder(kafka: KafkaClient, topics: readonly string[]): Promise<Recorder> {
   const seen = new Map<string, Recorded[]>(topics.map((topic) => [topic, []]));
   const listeners = new Set<(message: Recorded) => void>();
+  if (topics.length === 0) return { messages: notRecorded, values: notRecorded, onMessage: () => () => undefined, close: () => Promise.resolve() };
   const ends = await endsOf(kafka, topics);
   const consumer = kafka.consumer({ groupId: `recorder-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
@@ -70,9 +75,7 @@ export async function openRecorder(kafka: KafkaClient, topics: readonly string[]
   for (const [topic, partitions] of ends) for (const { partition, high } of partitions) consumer.seek({ topic, partition, offset: high });
 
   const messages = (topic: string): readonly Recorded[] => {
-    const found = seen.get(topic);
-    if (!found) throw new Error(`${topic} is not recorded`);
-    return found;
+    return seen.get(topic) ?? notRecorded(topic);
   };
   return {
     messages,
