@@ -3,7 +3,7 @@ import type { KafkaClient } from '../../../bus/kafka.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { House } from '../../support/house.js';
 import type { Check } from '../invariants.js';
-import { committedOf, endsOf, jsonOf, readTopics, type Marks } from '../topics.js';
+import { committedOf, endsOf, jsonOf, readTopics, type Marks, type TopicMessage } from '../topics.js';
 
 /** Who reads what. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
@@ -39,12 +39,12 @@ export async function expectCommittedIsDone(house: House, kafka: KafkaClient, fr
   const committedMessages = async (role: string) => {
     const topics = GROUPS[role] ?? [];
     const messages = await readTopics(kafka, topics, from, await committedOf(kafka, consumerGroup(role), topics));
-    return messages.map((message) => ({ topic: message.topic, value: jsonOf(message) }));
+    return messages.map((message) => ({ topic: message.topic, value: fieldsOf(message) }));
   };
   const taken = await committedMessages('ingress');
   const requests = taken.flatMap(({ topic, value }) => {
-    if (topic === TOPICS.userDeletionRequest) return value?.eventId === undefined ? [] : [value.eventId];
-    const { traceId, payload } = value ?? {};
+    if (topic === TOPICS.userDeletionRequest) return value.eventId === undefined ? [] : [value.eventId];
+    const { traceId, payload } = value;
     return topic !== TOPICS.serviceDeletionRequest || traceId === undefined || payload?.serviceInstanceId === undefined ? [] : [serviceRequestId(traceId, payload.serviceInstanceId)];
   });
   const rows = await house.ledger.rows<{ requestId: string; workflowId: string | null; status: DeletionStatus; claimedRun: string | null }>(
@@ -53,11 +53,11 @@ export async function expectCommittedIsDone(house: House, kafka: KafkaClient, fr
     if (workflowId === null) undone.push(`${requestId} is not in the ledger`);
     else if (!isFinal(status) && claimedRun === null && !(await house.temporal.workflow.getHandle(workflowId).describe().then(() => true, () => false))) undone.push(`${requestId} has no workflow`);
   }
-  const events = taken.filter(({ topic }) => topic === TOPICS.serviceEvents).map(({ value }) => `${value?.tenantId}/${value?.serviceInstanceId}`);
+  const events = taken.filter(({ topic }) => topic === TOPICS.serviceEvents).map(({ value }) => `${value.tenantId}/${value.serviceInstanceId}`);
   const unknown = await house.ledger.rows<{ service: string }>("SELECT service FROM unnest($1::text[]) AS service WHERE NOT EXISTS (SELECT FROM services WHERE tenant_id || '/' || service_instance_id = service)", [events]);
   undone.push(...unknown.map(({ service }) => `${service} is not in the inventory`));
 
-  const jobs = (messages: Awaited<ReturnType<typeof committedMessages>>): string[] => messages.flatMap(({ value }) => value?.jobId ?? []);
+  const jobs = (messages: Awaited<ReturnType<typeof committedMessages>>): string[] => messages.flatMap(({ value }) => value.jobId ?? []);
   const posted = new Set((await house.airflow.runs()).map(({ dag_run_id }) => dag_run_id));
   const triggered = jobs(await committedMessages('trigger')).filter((jobId) => !posted.has(jobId));
   const unposted = await house.ledger.rows<{ jobId: string }>('SELECT job_id FROM attempts WHERE job_id = ANY($1) AND revoked_at IS NULL AND result IS NULL', [triggered]);
@@ -66,6 +66,8 @@ export async function expectCommittedIsDone(house: House, kafka: KafkaClient, fr
   undone.push(...untaken.map(({ jobId }) => `the result of ${jobId} is not in the ledger`));
   if (undone.length > 0) throw new Error(`Committed, and not done:\n${undone.slice(0, 12).join('\n')}`);
 }
+
+const fieldsOf = (message: TopicMessage): Message => (jsonOf(message) ?? {}) as Message;
 
 /** The fields of the messages that are looked at. */
 interface Message {
