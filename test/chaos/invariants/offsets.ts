@@ -67,7 +67,7 @@ export async function expectCommittedIsDone(house: House, kafka: KafkaClient, fr
   if (undone.length > 0) throw new Error(`Committed, and not done:\n${undone.slice(0, 12).join('\n')}`);
 }
 
-const fieldsOf = (message: TopicMessage): Message => (jsonOf(message) ?? {}) as Message;
+const fieldsOf = (message: TopicMessage): Message => (jsonOf(message) ?? {});
 
 /** The fields of the messages that are looked at. */
 interface Message {
