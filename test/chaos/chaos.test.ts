@@ -28,7 +28,7 @@ afterAll(async () => {
 
 describe('nothing is lost, and nothing done twice, when', () => {
   for (const scenario of scenarios) {
-    const wanted = settings.only === undefined || scenario.name.includes(settings.only);
+    const wanted = settings.only.length === 0 || settings.only.some((text) => scenario.name.includes(text));
     test.runIf(wanted)(scenario.name, { timeout: settings.long ? 900_000 : 240_000 }, async ({ skip }) => {
       const why = scenario.cannotRun?.({ stack: stack.stack, logDisk: stack.logDisk });
       if (why !== undefined) {

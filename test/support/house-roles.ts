@@ -40,6 +40,8 @@ export interface HouseRoles {
   kill(signal: NodeJS.Signals, which?: string): Promise<string[]>;
   /** As kill, of the last process only. */
   killLast(signal: NodeJS.Signals): Promise<string>;
+  /** Signals the processes of a role, the process of that name, or all: SIGSTOP, SIGCONT, and what a preload listens to. */
+  signal(signal: NodeJS.Signals, which?: string): void;
   /** The processes that ended without having been killed here, and how. */
   endedByThemselves(): Promise<string[]>;
   /** Adds up a metric over all processes, of samples that have these labels. */
@@ -119,6 +121,9 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
     },
     kill: (signal, which) => Promise.all(of(which).filter(runs).map((member) => kill(member, signal))),
     killLast: (signal) => kill(members.at(-1)!, signal),
+    signal: (signal, which) => {
+      for (const { process } of of(which).filter(runs)) process?.kill(signal);
+    },
     endedByThemselves: () => Promise.all(members.filter((member) => member.process?.hasExited() === true && !member.killed).map(async ({ plan, process }) => `${plan.name}: ${(await process?.exited) ?? ''}`)),
     metric: async (name, labels = {}) => {
       const texts = await Promise.all(members.filter(runs).map(async ({ healthPort }) => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()));
