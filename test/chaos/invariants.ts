@@ -20,6 +20,10 @@ export interface Before {
   readonly ends: Marks;
   readonly lastOutboxId: number;
   readonly airflow: SimulatorStats;
+  /** Runs that Airflow knew. */
+  readonly airflowRuns: number;
+  /** Workflows of a scenario before this one that did not come to its end. */
+  readonly leftovers: ReadonlySet<string>;
   readonly bystanderData: unknown;
 }
 

@@ -74,9 +74,10 @@ export class Chaos {
       return told('held');
     } catch (error) {
       told('broken');
-      await this.close(); // whatever state it is in, the next scenario gets a house of its own
+      // Whatever state the house is in, the next scenario gets one of its own.
+      const closing = await this.close().then(() => '', (ending: unknown) => `\nand then: ${String(ending)}`);
       const what = notes.length === 0 ? '' : `; injected: ${notes.join('; ')}`;
-      throw new Error(`${scenario.name} (CHAOS_SEED=${seed}${what}): ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new Error(`${scenario.name} (CHAOS_SEED=${seed}${what}): ${error instanceof Error ? error.message : String(error)}${closing}`, { cause: error });
     }
   }
 
@@ -139,7 +140,18 @@ export class Chaos {
   async #before(house: House, load: ChaosLoad): Promise<Before> {
     const topics = [...new Set([...READ_TOPICS, ...READ_TOPICS.map(deadLetterTopic), ...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova')])];
     const [row] = await house.ledger.rows<{ id: number | null }>('SELECT max(id)::int AS id FROM outbox');
-    return { ends: await endsOf(this.#kafka, topics), lastOutboxId: row?.id ?? 0, airflow: await house.airflow.stats(), bystanderData: await load.bystanderData() };
+    const leftovers = new Set<string>();
+    if (this.outcomes.some(({ verdict }) => verdict === 'broken')) {
+      for await (const { workflowId } of house.temporal.workflow.list({ query: 'ExecutionStatus = "Running"' })) leftovers.add(workflowId);
+    }
+    return {
+      ends: await endsOf(this.#kafka, topics),
+      lastOutboxId: row?.id ?? 0,
+      airflow: await house.airflow.stats(),
+      airflowRuns: (await house.airflow.runs()).length,
+      leftovers,
+      bystanderData: await load.bystanderData(),
+    };
   }
 
   #context(house: House, load: ChaosLoad, before: Before, random: ChaosContext['random'], notes: string[]): ChaosContext {

@@ -32,6 +32,8 @@ const TABLES = `
 export async function openErasableData({ databaseUrl, filesUrl }: { readonly databaseUrl: string; readonly filesUrl: string }): Promise<ErasableData> {
   const root = fileURLToPath(filesUrl);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  // A connection that breaks while nobody uses it is made anew; a query on one that breaks is rejected.
+  pool.on('error', () => undefined);
   await pool.query(TABLES);
 
   const addFile = async (folder: string, name: string): Promise<void> => {

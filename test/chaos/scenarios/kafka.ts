@@ -51,7 +51,7 @@ async function growTopics({ kafka, house, load, note, progress }: ChaosContext):
     let unheard: readonly { readonly jobId: string }[] = [];
     await waitFor('runs that were kept silent have ended', async () => {
       const done = new Set((await house.airflow.runs()).filter(({ state }) => state === 'success').map(({ dag_run_id }) => dag_run_id));
-      const open = await house.ledger.rows<{ jobId: string }>("SELECT job_id FROM attempts JOIN deletions USING (request_id) WHERE attempts.result IS NULL AND posted_at < now() - interval '2 seconds' AND request_id = ANY($1)", [load.ids]);
+      const open = await house.ledger.rows<{ jobId: string }>("SELECT job_id FROM attempts WHERE result IS NULL AND posted_at < now() - interval '2 seconds' AND request_id = ANY($1)", [load.ids]);
       unheard = open.filter(({ jobId }) => done.has(jobId));
       return unheard.length > 0;
     }, 30_000);
