@@ -1,4 +1,4 @@
-import { pino, stdTimeFunctions } from 'pino';
+import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 
 export type Log = Logger;
@@ -15,6 +15,16 @@ function serializeError(error: unknown): unknown {
 
 const PATHS = PERSONAL.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
+/** What waits for room on a full disk; what comes beyond is dropped. */
+const MOST_WAITING_BYTES = 1024 * 1024;
+
+/** Standard output. A process that cannot log (a full disk, a closed pipe) does its work, and logs again when it can. */
+function standardOutput(): DestinationStream {
+  const stream = openDestination({ dest: 1, sync: true, maxLength: MOST_WAITING_BYTES });
+  stream.on('error', () => undefined); // there is nowhere to tell of it
+  return stream;
+}
+
 /**
  * The process's log: one JSON object a line on standard output, without personal data.
  * @param destination where the lines go instead; for tests.
@@ -28,5 +38,5 @@ export function createLog({ level, destination }: { readonly level: string; read
     serializers: { err: serializeError, error: serializeError },
     redact: { paths: PATHS, censor: '[redacted]' },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? standardOutput());
 }

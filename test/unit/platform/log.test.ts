@@ -1,3 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { platform } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createLog } from '../../../platform/log.js';
 
@@ -24,4 +29,17 @@ test('of an error no data is kept: PostgreSQL names the row in its detail', () =
   const { line, text } = logged((log) => log.error({ err: new Error('cannot insert', { cause }) }, 'failed'));
   expect(text).not.toContain('ann@example.com');
   expect(line['err']).toMatchObject({ type: 'Error', message: 'cannot insert', cause: { code: '23505' } });
+});
+
+test.runIf(platform() === 'linux')('a process whose log has no room on its disk goes on', async () => {
+  const program = `
+    import { createLog } from ${JSON.stringify(fileURLToPath(new URL('../../../platform/log.ts', import.meta.url)))};
+    const log = createLog({ level: 'info' });
+    for (let n = 0; n < 3000; n++) log.info({ n, filler: 'x'.repeat(1000) }, 'more than is kept waiting');
+    setTimeout(() => { log.info('still here'); process.exit(7); }, 50);`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { stdio: ['ignore', openSync('/dev/full', 'a'), 'pipe'] });
+  const said: Buffer[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect({ code, said: Buffer.concat(said).toString() }).toEqual({ code: 7, said: '' });
 });
