@@ -26,11 +26,13 @@ const REMEDIES: Readonly<Record<string, string>> = {
   INVALID_TOPIC_EXCEPTION: 'Give the topic a name that Kafka allows.',
   TOPIC_AUTHORIZATION_FAILED: 'Allow this principal to write to the topic.',
   INVALID_RECORD: "Look at the topic's rules: a compacted topic takes no record without a key.",
-  INVALID_TIMESTAMP: "Look at the topic's message.timestamp rules.",
   POLICY_VIOLATION: "Look at the broker's policies.",
 };
 
-/** What a failed send says: that Kafka refused its content, or nothing but that Kafka is out. */
+/**
+ * What a failed send says: that Kafka refused its content, or nothing but that Kafka is out. INVALID_TIMESTAMP is no refusal of
+ * the content: this machine's clock is wrong, and a record that waits for it is taken.
+ */
 export function refusalCode(error: unknown): string | undefined {
   const { type } = rootCause(error);
   return type !== undefined && Object.hasOwn(REMEDIES, type) ? type : undefined;

@@ -12,6 +12,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** As many as may read a topic side by side; more can be added later, and order per key then breaks for a moment. */
 export const DEFAULT_PARTITIONS = 6;
 
+/** Kafka stamps what comes: it refuses what a machine whose clock is an hour ahead has stamped, and keeps by the stamp. */
+const STAMPED_BY_KAFKA = { 'message.timestamp.type': 'LogAppendTime' } as const;
+
 /**
  * A dead letter is the original, which may be as large as the broker takes, and headers that say why: it must fit
  * wherever the original did. Kept for 90 days: three times the month in which a deletion is due.
@@ -20,12 +23,13 @@ export const DEAD_LETTER_CONFIGS = {
   'max.message.bytes': String(4 * 1024 * 1024),
   'retention.ms': String(90 * DAY_MS),
   'cleanup.policy': 'delete',
+  ...STAMPED_BY_KAFKA,
 } as const;
 
 const topic = (name: string, retentionDays: number): TopicSpec => ({
   topic: name,
   partitions: DEFAULT_PARTITIONS,
-  configs: { 'retention.ms': String(retentionDays * DAY_MS), 'cleanup.policy': 'delete' },
+  configs: { 'retention.ms': String(retentionDays * DAY_MS), 'cleanup.policy': 'delete', ...STAMPED_BY_KAFKA },
 });
 
 /** The dead letters of a topic: one partition, so that they are listed in the order they came. */

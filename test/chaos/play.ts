@@ -36,6 +36,8 @@ const RUN_MS = 100;
 const ALL_RECEIVED_WITHIN_MS = 60_000;
 /** Of the requests, how many are sent before anything is injected. */
 const FIRST_SHARE = 0.4;
+/** Between two of the rest, on average. */
+const USUAL_GAP_MS = 20;
 
 /** Plays scenarios, one after another, on one stack; houses are kept for as long as the next scenario wants the same. */
 export class Chaos {
@@ -92,7 +94,8 @@ export class Chaos {
   async #carryThrough(scenario: Scenario, context: ChaosContext): Promise<number> {
     const { house, load, random, long } = context;
     await house.airflow.turn('knobs', { duration_ms: RUN_MS });
-    const sending = sendLoad(house, load, { firstShare: FIRST_SHARE, gapMs: () => random.between(0, 120) });
+    const spreadMs = scenario.spreadMs?.(long) ?? load.sequence.length * USUAL_GAP_MS;
+    const sending = sendLoad(house, load, { firstShare: FIRST_SHARE, spreadMs, random });
     try {
       await context.whenSomeAre('received', Math.ceil(load.ids.length * FIRST_SHARE * 0.25));
       await pause(random.between(0, 1_000));

@@ -67,6 +67,8 @@ export interface Scenario {
   readonly setup?: HouseSetup;
   /** How much there is to delete; the form's usual load when left out. */
   readonly load?: (long: boolean) => Partial<LoadShape>;
+  /** Over how long the requests come that are not sent at once; about a second in the short form when left out. What is left when the fault is over comes then. */
+  readonly spreadMs?: (long: boolean) => number;
   readonly expects?: Expectations;
   /** How long after the fault all must be done; 60 s in the short form and 300 s in the long one when left out. */
   readonly doneWithinMs?: (long: boolean) => number;

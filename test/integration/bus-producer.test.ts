@@ -25,6 +25,26 @@ describe('the producer', () => {
     }
   });
 
+  it('is not refused by topics of ours on a machine whose clock is wrong; elsewhere its records wait, and are no fault of their own', async () => {
+    const topicOfOurs = { ...topicSpecs('any')[0]!, topic: `bus-test-${crypto.randomUUID()}`, partitions: 1 };
+    await createTopics(bus.kafka, [topicOfOurs], { log: bus.log });
+    const elsewhere = await bus.topic(1);
+    const producer = createProducer({ kafka: bus.kafka, log: bus.log });
+    const startedAt = Date.now();
+    vi.useFakeTimers({ toFake: ['Date'], now: startedAt + 5 * 3_600_000 });
+    try {
+      const [ours] = await producer.send([{ topic: topicOfOurs.topic, key: 'a', value: '1' }]);
+      const [other] = await producer.send([{ topic: elsewhere, key: 'a', value: '1' }]);
+      expect(ours).toEqual({ ok: true });
+      expect(other?.ok === false && other.error).toBeInstanceOf(BusOutage);
+    } finally {
+      vi.useRealTimers();
+      await producer.close();
+    }
+    const [stored] = await vi.waitFor(() => readTail(bus.kafka, topicOfOurs.topic), { timeout: 20_000, interval: 500 });
+    expect(Math.abs((stored?.timestampMs ?? 0) - startedAt)).toBeLessThan(60_000);
+  });
+
   it('reports what is too large, or has no topic, alone; the rest arrives', async () => {
     const topic = await bus.topic(2);
     const results = await bus.producer.send([

@@ -57,6 +57,8 @@ export const machineScenarios: readonly Scenario[] = [
     promised: 'No deletion is early, late or lost for it; order per request holds.',
     setup: { processes: APART.map((plan) => shifted(plan, true)) },
     expects: { orderAcrossPartitions: false },
+    // Most of it comes after the jump.
+    spreadMs: (long) => (long ? 60_000 : 24_000),
     inject: async ({ house, note, pause, byForm }) => {
       house.roles.signal('SIGUSR2');
       note(hours);
