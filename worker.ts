@@ -14,8 +14,11 @@ import { bundleWorkflows } from './platform/workflow-bundle.js';
 import { openDatabase } from './store/database.js';
 import { checkSchema } from './store/migrate.js';
 
-/** Runs workflows and activities: one Temporal worker per lane, so that a slow lane takes no slots of another. Needs no Kafka. */
-export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRole> => {
+/**
+ * Runs workflows and activities: one Temporal worker per lane, so that a slow lane takes no slots of another. Needs no Kafka.
+ * @param workflowsPath other workflows than the product's; for tests of one release beside another
+ */
+export const workerRole = (workflowsPath?: string): StartRole => async (deps: RoleDeps): Promise<RunningRole> => {
   const { config, log, metrics, stopping } = deps;
   const policies = loadPolicies(config);
   installRuntime(log);
@@ -40,7 +43,7 @@ export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRol
     },
     (activity, error) => log.warn({ activity, err: error }, 'an activity failed and is tried again'),
   );
-  const workflowBundle = await bundleWorkflows();
+  const workflowBundle = await bundleWorkflows(workflowsPath);
   const workers = await Promise.all(
     policies.lanes.map((lane) =>
       Worker.create({
@@ -76,6 +79,9 @@ export const startWorker: StartRole = async (deps: RoleDeps): Promise<RunningRol
     },
   };
 };
+
+/** Runs the product's workflows and activities. */
+export const startWorker = workerRole();
 
 /** Temporal's own words go into our log, in our form; there is one runtime per process. */
 function installRuntime(log: Log): void {

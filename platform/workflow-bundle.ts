@@ -3,10 +3,13 @@ import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleWithSourceMap } f
 
 const inWorkflows = (file: string): string => fileURLToPath(new URL(`../workflows/${file}`, import.meta.url));
 
-/** The workflows as workers run them, with the converter that reads their inputs. Takes some seconds: make it once per process. */
-export const bundleWorkflows = (): Promise<WorkflowBundleWithSourceMap> =>
+/**
+ * The workflows as workers run them, with the converter that reads their inputs. Takes some seconds: make it once per process.
+ * @param workflowsPath other ones; for tests of one release beside another
+ */
+export const bundleWorkflows = (workflowsPath = inWorkflows('index.ts')): Promise<WorkflowBundleWithSourceMap> =>
   bundleWorkflowCode({
-    workflowsPath: inWorkflows('index.ts'),
+    workflowsPath,
     payloadConverterPath: inWorkflows('payload-converter.ts'),
     logger: new DefaultLogger('ERROR'),
   });

@@ -93,6 +93,13 @@ function renamedInPayloads(value: unknown, from: string, to: string): unknown {
   return Object.fromEntries(entries);
 }
 
+describe('the next release, with one step more under patched()', () => {
+  test('carries on every deletion that this one has begun', async () => {
+    const next = await bundleWorkflows(fileURLToPath(new URL('../next-release/workflows.ts', import.meta.url)));
+    for (const file of files) await replay(read(file), next);
+  });
+});
+
 describe('a workflow whose shape was changed', () => {
   test('is caught when it calls another activity than it did', async () => {
     const history = altered('happy-service.json', (events) =>

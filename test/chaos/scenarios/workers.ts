@@ -1,8 +1,38 @@
+import { fileURLToPath } from 'node:url';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflows } from '../../../platform/workflow-bundle.js';
+import { CHANGE } from '../../next-release/change.js';
 import { APART, type ProcessPlan } from '../../support/house-roles.js';
-import type { Scenario } from '../scenario.js';
+import { deletionsOf } from '../invariants.js';
+import type { ChaosContext, Scenario } from '../scenario.js';
 
 const without = (role: string): readonly ProcessPlan[] => APART.filter(({ name }) => name !== role);
 const THREE_WORKERS: readonly ProcessPlan[] = [...without('worker'), ...['worker-1', 'worker-2', 'worker-3'].map((name) => ({ name, roles: ['worker'] as const }))];
+
+const TWO_RELEASES: readonly ProcessPlan[] = [...without('worker'), { name: 'worker-old', roles: ['worker'] }, { name: 'worker-next', roles: ['worker'], program: 'test/next-release/worker.ts' }];
+
+/** @returns whether a workflow of that code could have this history */
+const couldBe = (workflowBundle: WorkflowBundle, history: unknown, workflowId: string): Promise<boolean> =>
+  Worker.runReplayHistory({ workflowBundle }, history, workflowId).then(
+    () => true,
+    () => false,
+  );
+
+/** Every deletion, whichever release began it and whichever ended it, can be carried on by the next; this one cannot carry on what the next began. */
+async function replayAll({ house, load, note }: ChaosContext): Promise<void> {
+  const [now, next] = await Promise.all([bundleWorkflows(), bundleWorkflows(fileURLToPath(new URL('../../next-release/workflows.ts', import.meta.url)))]);
+  const ids = new Set((await deletionsOf(house, load)).filter(({ kind }) => kind !== 'tenant').map(({ workflowId }) => workflowId));
+  const begunBy = { now: 0, next: 0 };
+  for (const workflowId of ids) {
+    const history = await house.temporal.workflow.getHandle(workflowId).fetchHistory();
+    const changed = JSON.stringify(history).includes(Buffer.from(CHANGE).toString('base64')) || JSON.stringify(history).includes(CHANGE);
+    begunBy[changed ? 'next' : 'now']++;
+    if (!(await couldBe(next, history, workflowId))) throw new Error(`${workflowId} cannot be carried on by the next release`);
+    if ((await couldBe(now, history, workflowId)) === changed) throw new Error(`${workflowId} was begun by ${changed ? 'the next release, and could be carried on by this one: its shape is no other' : 'this release, and cannot be carried on by it'}`);
+  }
+  note(`${begunBy.now} begun by this release, ${begunBy.next} by the next`);
+  if (begunBy.now === 0 || begunBy.next === 0) throw new Error('One of the two releases began no deletion: nothing was shown.');
+}
 
 /** Workers go, and others are there. */
 export const workerScenarios: readonly Scenario[] = [
@@ -20,5 +50,22 @@ export const workerScenarios: readonly Scenario[] = [
       // The harness starts what does not run when the fault is over: it is not before most is done without them.
       await whenSomeAre('completed', Math.ceil(load.ids.length * 0.8));
     },
+  },
+  {
+    name: 'an old worker beside a new one',
+    fault: 'Two releases of the worker on the same queues, each killed (`kill -9`) and started again',
+    userSees: 'Deletions that the new release began wait while only the old one runs.',
+    promised: 'What the old release began the new one ends; the old one never goes on by guess with what the new one began. Nothing is lost or done twice.',
+    setup: { processes: TWO_RELEASES },
+    inject: async ({ kill, house, note, random, pause, whenSomeAre, load }) => {
+      for (const [which, name] of random.shuffle([['worker-next', 'the new one'], ['worker-old', 'the old one']] as const)) {
+        await whenSomeAre('completed', Math.ceil(load.ids.length * 0.1));
+        await kill(which);
+        note(`${name} killed`);
+        await pause(random.between(500, 2_000));
+        await house.roles.start(which);
+      }
+    },
+    check: replayAll,
   },
 ];
