@@ -6,7 +6,7 @@ import { CHANGE } from './change.js';
 export { tenant } from '../../workflows/tenant.js';
 
 // The workflows of a release to come, whose shape differs from this one's by one step, under `patched`: deletions that began
-// without the step go on without it (docs/decisions/0010-workflow-code-is-versioned-by-patches.md).
+// without the step go on without it (docs/decisions/0007-workflow-code-is-versioned-by-patches.md).
 
 async function pauseFirst(): Promise<void> {
   if (patched(CHANGE)) await sleep('20 milliseconds');
