@@ -1,7 +1,6 @@
 import { patched, sleep } from '@temporalio/workflow';
 import { serviceDeletion as serviceBefore } from '../../workflows/service-deletion.js';
 import { userDeletion as userBefore } from '../../workflows/user-deletion.js';
-import { CHANGE } from './change.js';
 
 export { tenant } from '../../workflows/tenant.js';
 
@@ -9,7 +8,7 @@ export { tenant } from '../../workflows/tenant.js';
 // without the step go on without it (docs/decisions/0007-workflow-code-is-versioned-by-patches.md).
 
 async function pauseFirst(): Promise<void> {
-  if (patched(CHANGE)) await sleep('20 milliseconds');
+  if (patched('pause-before-everything')) await sleep('20 milliseconds');
 }
 
 /** As in this release, after a pause. */
