@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFaultLab, type FaultLab } from '../support/fault-runs.js';
 import { receiveRequest } from '../support/deletions.js';
-import { ACTIVITY_SCENES } from '../support/fault-scenes-deletions.js';
+import { ACTIVITY_SCENES } from '../support/fault-scenes-activities.js';
 
 let lab: FaultLab;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { Connection, Client } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { inject } from 'vitest';
-import { withAdmin, createTopics } from '../../bus/admin.js';
+import { createTopics } from '../../bus/admin.js';
 import { createKafka, type KafkaClient } from '../../bus/kafka.js';
 import type { IncomingMessage, OutgoingRecord } from '../../bus/messages.js';
 import { createProducer, type Producer } from '../../bus/producer.js';
@@ -15,6 +15,7 @@ import { openDatabase, type Database } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { createTestDatabase } from './databases.js';
 import { freshId, receiveRequest } from './deletions.js';
+import { endsOf } from './recorder.js';
 
 /** A message as the bus record holds it, read back. */
 export interface SeenMessage {
@@ -101,7 +102,7 @@ async function watchTopics(kafka: KafkaClient, topics: readonly string[]): Promi
   const seen: SeenMessage[] = [];
   const consumer = kafka.consumer({ groupId: `watch-${crypto.randomUUID()}` });
   await consumer.connect();
-  const ends = await withAdmin(kafka, (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
+  const ends = await endsOf(kafka, topics);
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   const joined = new Promise((resolve) => void consumer.on('consumer.group_join', resolve));
   await consumer.run({

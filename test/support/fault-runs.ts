@@ -14,7 +14,7 @@ export interface Ledger {
 /** A ledger in which a scene is made ready, without faults. */
 export interface World extends Ledger {
   /** An id that only this run of the scene has. */
-  id(name: string): string;
+  readonly id: (name: string) => string;
 }
 
 /**
@@ -54,6 +54,8 @@ export interface FaultLab {
 
 const MOST_TRIES = 4;
 const TABLES = ['deletions', 'attempts', 'timeline', 'outbox', 'tenants', 'services', 'processed_events', 'outbox_relays'] as const;
+/** Looked at besides, but never emptied. */
+const LOOKED_AT = [...TABLES, 'outbox_lanes'] as const;
 /** By the clock, of the database's counting, or of a hash over ids. */
 const MOVING = new Set(['id', 'lane', 'asked', 'durationMs', 'dueInMs', 'sentMsAgo', 'postedMsAgo', 'xmin']);
 
@@ -88,7 +90,7 @@ export async function openFaultLab(): Promise<FaultLab> {
     if (fault) wire.arm(fault.nth, fault.kind);
     else wire.disarm();
     const answer = await untilItGoesThrough(() => act(over));
-    const rows = await Promise.all(TABLES.map(async (table) => [table, await store.database.rows(`SELECT * FROM ${table} t WHERE t::text LIKE $1 ORDER BY ${table === 'timeline' || table === 'outbox' ? 'id' : 't::text'}`, [`%${run}%`])] as const));
+    const rows = await Promise.all(LOOKED_AT.map(async (table) => [table, await store.database.rows(`SELECT * FROM ${table} t WHERE t::text LIKE $1 ORDER BY ${table === 'timeline' || table === 'outbox' ? 'id' : 't::text'}`, [`%${run}%`])] as const));
     return still({ answer, ...Object.fromEntries(rows) }, run) as Outcome;
   };
 
@@ -131,6 +133,7 @@ function still(value: unknown, run: string): unknown {
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replaceAll(/\b\d+ms\b/g, '<ms>')
       .replaceAll(/"(durationMs)":\d+/g, '"$1":"<ms>"')
+      .replaceAll(/\b[\da-f]{40}\b/g, '<hash>')
       .replaceAll(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, '<uuid>');
   }
   if (Array.isArray(value)) return value.map((one) => still(one, run));

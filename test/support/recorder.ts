@@ -35,7 +35,7 @@ function jsonOf({ value }: Recorded): Json | undefined {
 export const header = (message: Recorded, name: string): string | undefined => headerText(message.headers, name);
 
 /** Where topics end; of one that was made a moment ago the leader may not know yet that it is. */
-function endsOf(kafka: KafkaClient, topics: readonly string[]): Promise<(readonly [string, { partition: number; high: string }[]])[]> {
+export function endsOf(kafka: KafkaClient, topics: readonly string[]): Promise<(readonly [string, { partition: number; high: string }[]])[]> {
   return waitFor('the topics have leaders', async () => {
     try {
       return await withAdmin(kafka, (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));

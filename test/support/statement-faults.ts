@@ -1,4 +1,4 @@
-import { openTcpProxy, throughProxy, type ConnectionHooks } from './tcp-proxy.js';
+import { openTcpProxy, throughProxy, type ConnectionHooks, type ProxiedConnection } from './tcp-proxy.js';
 
 /**
  * What may happen to one statement, BEGIN and COMMIT included: PostgreSQL refuses it as it refuses the loser of a deadlock or of a
@@ -14,6 +14,8 @@ export interface FaultyWire {
   statements(): number;
   /** The `nth` statement from now on, counted from 1, meets the fault; those after it do not. */
   arm(nth: number, fault: StatementFault): void;
+  /** The next statement whose SQL matches meets the fault; `held`: it stays on its way, and its connection hears nothing any more. */
+  armFor(sql: RegExp, fault: StatementFault | 'held'): void;
   disarm(): void;
   /** Whether the fault has happened. */
   fired(): boolean;
@@ -63,8 +65,13 @@ function refusalOf(type: string, fault: keyof typeof SQL_STATES): Buffer {
 export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
   const { hostname, port } = new URL(databaseUrl);
   let statements = 0;
-  let armed: { readonly nth: number; readonly fault: StatementFault } | undefined;
+  let armed: { readonly meets: (nth: number, sql: string) => boolean; readonly fault: StatementFault | 'held' } | undefined;
   let fired = false;
+  const set = (next: typeof armed): void => {
+    statements = 0;
+    fired = false;
+    armed = next;
+  };
 
   const watch = (): ConnectionHooks => {
     const fromClient = messagesOf(true);
@@ -73,23 +80,32 @@ export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
     let asked = 1;
     let answered = 0;
     let lost: 'until asked' | 'until answered' | undefined;
+    let held = false;
+    const prepared = new Map<string, string>();
+    let bound = '';
+    const cut = ({ client, server }: ProxiedConnection): void => {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    };
 
     return {
       fromClient: (bytes, connection) => {
         for (const { type, bytes: one } of fromClient(bytes)) {
+          if (held) return;
           let onward = one;
+          const [first = '', second = ''] = type === 'Q' || type === 'P' || type === 'B' ? one.subarray(1 + LENGTH_BYTES).toString('latin1').split('\0', 2) : [];
+          if (type === 'P') prepared.set(first, second);
+          if (type === 'B') bound = prepared.get(second) ?? '';
           if (type === 'Q' || type === 'E') {
             statements++;
-            if (armed?.nth === statements) {
+            if (armed && !fired && armed.meets(statements, type === 'Q' ? first : bound)) {
               fired = true;
               const { fault } = armed;
-              if (fault === 'cut before') {
-                connection.client.resetAndDestroy();
-                connection.server.resetAndDestroy();
-                return;
-              }
+              held = fault === 'held';
+              if (held) return;
+              if (fault === 'cut before') return cut(connection);
               if (fault === 'cut after') lost = 'until asked';
-              else onward = refusalOf(type, fault);
+              else onward = refusalOf(type, fault as keyof typeof SQL_STATES);
             }
           }
           connection.server.write(onward);
@@ -104,10 +120,7 @@ export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
           if (!lost) connection.client.write(one);
           if (type === 'Z') answered++;
         }
-        if (lost === 'until answered' && answered === asked) {
-          connection.client.resetAndDestroy();
-          connection.server.resetAndDestroy();
-        }
+        if (lost === 'until answered' && answered === asked) cut(connection);
       },
     };
   };
@@ -116,16 +129,9 @@ export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
   return {
     url: throughProxy(databaseUrl, proxy),
     statements: () => statements,
-    arm: (nth, fault) => {
-      statements = 0;
-      fired = false;
-      armed = { nth, fault };
-    },
-    disarm: () => {
-      statements = 0;
-      fired = false;
-      armed = undefined;
-    },
+    arm: (nth, fault) => set({ meets: (n) => n === nth, fault }),
+    armFor: (sql, fault) => set({ meets: (_, statement) => sql.test(statement), fault }),
+    disarm: () => set(undefined),
     fired: () => fired,
     close: () => proxy.close(),
   };

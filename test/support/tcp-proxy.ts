@@ -8,8 +8,8 @@ export interface ProxiedConnection {
 
 /** How one connection's bytes go on; without hooks they go on as they came. */
 export interface ConnectionHooks {
-  fromClient?(bytes: Buffer, connection: ProxiedConnection): void;
-  fromServer?(bytes: Buffer, connection: ProxiedConnection): void;
+  readonly fromClient?: (bytes: Buffer, connection: ProxiedConnection) => void;
+  readonly fromServer?: (bytes: Buffer, connection: ProxiedConnection) => void;
 }
 
 /** A TCP proxy on the loopback that breaks connections in the ways that networks do. */
