@@ -52,16 +52,24 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
+/** PostgreSQL itself ends a statement at its timeout; when not even that is heard, nobody listens on the other side any more. */
+const ANSWER_MARGIN_MS = 5_000;
+/** Of a peer that is gone without a word, the system tells this and some seconds later. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
+
 /** Opens a pool. Connects lazily: an unreachable server shows at the first statement. */
 export function openDatabase(options: DatabaseOptions): Database {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize ?? 10,
     application_name: options.applicationName ?? 'expunge',
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + ANSWER_MARGIN_MS,
     idle_in_transaction_session_timeout: 60_000,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     pipeline: true,
     types,
   });
@@ -104,7 +112,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       } catch (error) {
         const cause = isAborted(error) ? (failedFirst ?? error) : error;
         if (isPlanOutdated(cause)) broken ??= cause;
-        await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError as Error));
+        // Where nothing is answered a ROLLBACK is not either: with its connection the transaction ends.
+        if (isUnanswered(cause)) broken = cause;
+        else await client.query('ROLLBACK').catch((rollbackError: unknown) => (broken = rollbackError as Error));
         throw asContentRefused(cause);
       } finally {
         client.off('error', onClientError);
@@ -112,7 +122,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     listen: async (channel, onNotify, onLost) => {
-      const client = new pg.Client({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, keepAlive: true });
+      const client = new pg.Client({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS });
       client.on('notification', onNotify);
       client.on('error', onLost);
       try {
@@ -164,6 +174,9 @@ function prepared(sql: string, params: readonly unknown[]): pg.QueryConfig {
 const INT8 = 20;
 const types = new pg.TypeOverrides();
 types.setTypeParser(INT8, Number);
+
+/** pg's word, which has no code, for a statement without an answer within query_timeout. */
+const isUnanswered = (error: unknown): error is Error => error instanceof Error && error.message === 'Query read timeout';
 
 function asContentRefused(error: unknown): unknown {
   if (error instanceof pg.DatabaseError && error.code && /^2[23]/.test(error.code)) {

@@ -91,7 +91,8 @@ export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
     return {
       fromClient: (bytes, connection) => {
         for (const { type, bytes: one } of fromClient(bytes)) {
-          if (held) return;
+          // What comes behind a statement that is lost does not arrive.
+          if (held || lost === 'until answered') return;
           let onward = one;
           const [first = '', second = ''] = type === 'Q' || type === 'P' || type === 'B' ? one.subarray(1 + LENGTH_BYTES).toString('latin1').split('\0', 2) : [];
           if (type === 'P') prepared.set(first, second);
@@ -103,7 +104,10 @@ export async function openFaultyWire(databaseUrl: string): Promise<FaultyWire> {
               const { fault } = armed;
               held = fault === 'held';
               if (held) return;
-              if (fault === 'cut before') return cut(connection);
+              if (fault === 'cut before') {
+                cut(connection);
+                return;
+              }
               if (fault === 'cut after') lost = 'until asked';
               else onward = refusalOf(type, fault as keyof typeof SQL_STATES);
             }
