@@ -122,7 +122,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     listen: async (channel, onNotify, onLost) => {
-      const client = new pg.Client({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS });
+      const client = new pg.Client({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, connectionTimeoutMillis: 10_000, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS });
       client.on('notification', onNotify);
       client.on('error', onLost);
       try {
