@@ -25,6 +25,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
   const database = openDatabase({
     url: config.database.url,
     poolSize: config.database.poolSize,
+    statementTimeoutMs: config.database.statementTimeoutMs,
     applicationName: 'expunge worker',
     onError: (error) => log.warn({ err: error }, 'a database connection broke'),
   });

@@ -11,6 +11,7 @@ export async function openLedger(role: Role, { config, log, stopping }: RoleDeps
   const database = openDatabase({
     url: config.database.url,
     poolSize: config.database.poolSize,
+    statementTimeoutMs: config.database.statementTimeoutMs,
     applicationName: `expunge-${role}`,
     onError: (error) => log.warn({ err: error }, 'an idle connection to PostgreSQL broke'),
   });

@@ -48,8 +48,8 @@ export type AirflowCredentials = { readonly token: string } | { readonly usernam
 export interface Config {
   readonly kafka: KafkaConfig;
   readonly temporal: TemporalConfig;
-  readonly database: { readonly url: string; readonly poolSize: number };
-  readonly airflow: { readonly apiUrl: string; readonly credentials?: AirflowCredentials; readonly dagMissingGraceMs: number; readonly watcherIntervalMs: number };
+  readonly database: { readonly url: string; readonly poolSize: number; readonly statementTimeoutMs: number };
+  readonly airflow: { readonly apiUrl: string; readonly credentials?: AirflowCredentials; readonly requestTimeoutMs: number; readonly dagMissingGraceMs: number; readonly watcherIntervalMs: number };
   /** Newest first. */
   readonly subjectPeppers: readonly Pepper[];
   readonly policy: {
@@ -159,10 +159,11 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
       ...(vars.KAFKA_TLS ? { tls } : {}),
     },
     temporal: { ...temporal, ...(vars.TEMPORAL_UI_URL === undefined ? {} : { uiUrl: vars.TEMPORAL_UI_URL }) },
-    database: { get url() { return demanded('DATABASE_URL'); }, poolSize: vars.DATABASE_POOL_SIZE },
+    database: { get url() { return demanded('DATABASE_URL'); }, poolSize: vars.DATABASE_POOL_SIZE, statementTimeoutMs: vars.DATABASE_STATEMENT_TIMEOUT },
     airflow: {
       get apiUrl() { return demanded('AIRFLOW_API_URL'); },
       ...(credentials ? { credentials } : {}),
+      requestTimeoutMs: vars.AIRFLOW_REQUEST_TIMEOUT,
       dagMissingGraceMs: vars.AIRFLOW_DAG_MISSING_GRACE,
       watcherIntervalMs: vars.WATCHER_INTERVAL,
     },

@@ -28,8 +28,8 @@ export const startTriggerBridge: StartRole = async (deps) => {
   const slotsOf = new Map(lanes.map(({ name, triggerConcurrency }) => [name, triggerConcurrency]));
   // A lane that the policy file no longer lists has as much room as the default one, of its own.
   const slots = createLaneSlots((lane) => slotsOf.get(lane) ?? slotsOf.get(DEFAULT_LANE) ?? 1);
-  const { apiUrl, credentials, dagMissingGraceMs, watcherIntervalMs } = config.airflow;
-  const airflow = createAirflowApi({ baseUrl: apiUrl, credentials, metrics });
+  const { apiUrl, credentials, requestTimeoutMs, dagMissingGraceMs, watcherIntervalMs } = config.airflow;
+  const airflow = createAirflowApi({ baseUrl: apiUrl, credentials, timeoutMs: requestTimeoutMs, metrics });
   const database = await openLedger('trigger', deps);
   const consumer = consumeAs('trigger', kafkaFor('trigger', config, log), (producer) => {
     const speak = createSpeak(producer);
