@@ -2,6 +2,7 @@ import { DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worke
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
 import { createInventoryAuthority } from './activities/inventory-authority.js';
+import { openLedger } from './bridges/ledger-connection.js';
 import { taskQueueFor } from './contracts/names/index.js';
 import { isEntryPoint } from './platform/entry-point.js';
 import type { Log } from './platform/log.js';
@@ -11,8 +12,6 @@ import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
 import { connectWorker } from './platform/temporal.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
-import { openDatabase } from './store/database.js';
-import { checkSchema } from './store/migrate.js';
 
 /**
  * Runs workflows and activities: one Temporal worker per lane, so that a slow lane takes no slots of another. Needs no Kafka.
@@ -22,15 +21,8 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
   const { config, log, metrics, stopping } = deps;
   const policies = loadPolicies(config);
   installRuntime(log);
-  const database = openDatabase({
-    url: config.database.url,
-    poolSize: config.database.poolSize,
-    statementTimeoutMs: config.database.statementTimeoutMs,
-    applicationName: 'expunge worker',
-    onError: (error) => log.warn({ err: error }, 'a database connection broke'),
-  });
+  const database = await openLedger('worker', deps);
   const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
-  await checkSchema(database);
 
   const activities = createActivities(
     {
