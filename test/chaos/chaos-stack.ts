@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { startStack, type RunningStack } from '../../stack/start.js';
 import { expunge } from '../support/run-program.js';
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { openLogDisk, type LogDisk } from './log-disk.js';
 
 /** A whole stack whose parts may be killed and come back with their data: Temporal is on disk. */
@@ -9,6 +10,8 @@ export interface ChaosStack {
   readonly stack: RunningStack;
   readonly dir: string;
   readonly logDisk: LogDisk;
+  /** The way on which the roles reach PostgreSQL; the harness itself does not take it. */
+  readonly postgres: TcpProxy;
   close(): Promise<void>;
 }
 
@@ -43,11 +46,15 @@ export async function openChaosStack(): Promise<ChaosStack> {
     throw error;
   }
   const started = stack;
+  const { hostname, port } = new URL(started.env['DATABASE_URL'] ?? '');
+  const postgres = await openTcpProxy({ host: hostname, port: Number(port) });
   return {
     stack: started,
     dir,
     logDisk,
+    postgres,
     close: async () => {
+      await postgres.close();
       await started.stop();
       await logDisk.close();
     },

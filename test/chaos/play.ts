@@ -6,6 +6,7 @@ import { deadLetterTopic, isFinal } from '../../contracts/names/index.js';
 import { createLog } from '../../platform/log.js';
 import { APART } from '../support/house-roles.js';
 import { openHouse, type House } from '../support/house.js';
+import { throughProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 import type { ChaosStack } from './chaos-stack.js';
 import { deletionsOf, expectInvariants, type Before } from './invariants.js';
@@ -31,7 +32,12 @@ export interface Outcome {
 }
 
 /** What every chaos house is configured with: timers of the product that no fault here is to outlast. */
-const HOUSE_ENV = { RESULT_TIMEOUT: '10m', WATCHER_INTERVAL: '5s' };
+const HOUSE_ENV = {
+  RESULT_TIMEOUT: '10m', WATCHER_INTERVAL: '5s',
+  // Erasers share PostgreSQL with the ledger here: what takes that down may fail a run.
+  AUTO_RETRIES: '10',
+  AIRFLOW_REQUEST_TIMEOUT: '2s', DATABASE_STATEMENT_TIMEOUT: '8s',
+};
 const RUN_MS = 100;
 const ALL_RECEIVED_WITHIN_MS = 60_000;
 /** Of the requests, how many are sent before anything is injected. */
@@ -135,8 +141,10 @@ export class Chaos {
   async #houseFor(setup: HouseSetup): Promise<House> {
     if (this.#house && !isDeepStrictEqual(this.#house.setup, setup)) await this.close();
     if (!this.#house) {
-      const { stack, dir } = this.stack;
-      const house = await openHouse({ stack: { env: stack.env, dir }, env: { ...HOUSE_ENV, ...setup.env }, split: setup.processes ?? APART, recorded: false });
+      const { stack, dir, postgres } = this.stack;
+      const DATABASE_URL = throughProxy(stack.env['DATABASE_URL'] ?? '', postgres);
+      const split = (setup.processes ?? APART).map((plan) => ({ ...plan, env: { DATABASE_URL, ...plan.env } }));
+      const house = await openHouse({ stack: { env: stack.env, dir }, env: { ...HOUSE_ENV, ...setup.env }, split, recorded: false });
       this.#house = { house, setup };
     }
     await this.#house.house.roles.start();
@@ -171,6 +179,7 @@ export class Chaos {
       kafka: this.#kafka,
       stack: this.stack.stack,
       logDisk: this.stack.logDisk,
+      postgres: this.stack.postgres,
       byForm: (short, inLong) => (long ? inLong : short),
       note: (text) => void notes.push(text),
       pause: async (ms) => pause(ms),

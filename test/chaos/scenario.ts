@@ -3,6 +3,7 @@ import type { DeletionStatus } from '../../contracts/names/index.js';
 import type { RunningStack } from '../../stack/start.js';
 import type { ProcessPlan } from '../support/house-roles.js';
 import type { House } from '../support/house.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 import type { ChaosLoad, LoadShape } from './load.js';
 import type { LogDisk } from './log-disk.js';
 import type { Random } from './random.js';
@@ -38,6 +39,8 @@ export interface ChaosContext {
   readonly load: ChaosLoad;
   readonly random: Random;
   readonly logDisk: LogDisk;
+  /** The way on which the roles reach PostgreSQL: it can cut them off. */
+  readonly postgres: TcpProxy;
   /** The long form runs. */
   readonly long: boolean;
   /** One for the short form, one for the long form. */
