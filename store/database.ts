@@ -54,6 +54,8 @@ export interface Database extends Queryable {
 
 /** PostgreSQL itself ends a statement at its timeout; when not even that is heard, nobody listens on the other side any more. */
 const ANSWER_MARGIN_MS = 5_000;
+/** Our transactions wait for nothing but PostgreSQL: one that idles has lost its client, and others wait for its locks. */
+const IDLE_IN_TRANSACTION_MS = 10_000;
 /** Of a peer that is gone without a word, the system tells this and some seconds later. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
@@ -66,7 +68,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName ?? 'expunge',
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + ANSWER_MARGIN_MS,
-    idle_in_transaction_session_timeout: 60_000,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,

@@ -100,6 +100,7 @@ export class Chaos {
   async #carryThrough(scenario: Scenario, context: ChaosContext): Promise<number> {
     const { house, load, random, long } = context;
     await house.airflow.turn('knobs', { duration_ms: RUN_MS });
+    await scenario.before?.(context);
     const spreadMs = scenario.spreadMs?.(long) ?? load.sequence.length * USUAL_GAP_MS;
     const sending = sendLoad(house, load, { firstShare: FIRST_SHARE, spreadMs, random });
     try {

@@ -77,6 +77,8 @@ export interface Scenario {
   readonly doneWithinMs?: (long: boolean) => number;
   /** Why it cannot be tried on this machine: the test is skipped then, and says so. */
   readonly cannotRun?: (context: Pick<ChaosContext, 'stack' | 'logDisk'>) => string | undefined;
+  /** Sets the scene before the first request is sent: what is to meet every request has to be there by then. */
+  readonly before?: (context: ChaosContext) => Promise<void>;
   /** Injects the fault, and resolves when the fault is over: what is left is recovery. Requests go on coming meanwhile. */
   readonly inject: (context: ChaosContext) => Promise<void>;
   /** More that must hold in the end. */

@@ -1,6 +1,6 @@
 import { withAdmin } from '../../bus/admin.js';
 import type { KafkaClient } from '../../bus/kafka.js';
-import { headerText } from '../../contracts/topics/index.js';
+import { headerText, type MessageHeaders } from '../../contracts/topics/index.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** A message where it lies. */
@@ -11,7 +11,9 @@ export interface TopicMessage {
   readonly timestampMs: number;
   /** The `event_id` header. */
   readonly eventId: string | undefined;
+  readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly headers: MessageHeaders;
 }
 
 /** An offset of each partition, by `topic/partition`. */
@@ -66,7 +68,7 @@ export async function readTopics(kafka: KafkaClient, topics: readonly string[], 
         const offset = BigInt(message.offset);
         const key = at(topic, partition);
         if (offset >= (from.get(key) ?? 0n) && offset < (to.get(key) ?? 0n)) {
-          found.push({ topic, partition, offset, timestampMs: Number(message.timestamp), eventId: headerText(message.headers ?? {}, 'event_id'), value: message.value });
+          found.push({ topic, partition, offset, timestampMs: Number(message.timestamp), eventId: headerText(message.headers ?? {}, 'event_id'), key: message.key, value: message.value, headers: message.headers ?? {} });
         }
         reached(key, offset);
         return Promise.resolve();

@@ -61,3 +61,21 @@ test('so does a transaction, with every connection of the pool in it', async () 
   for (const ms of await took) expect(ms).toBeLessThan(STATEMENT_TIMEOUT_MS + 6_000);
   expect(await answers()).toBe(true);
 });
+
+test('the locks of a transaction whose client is not heard of any more are free within 10 s', async () => {
+  await database.rows('CREATE TABLE locked (id integer)');
+  const lost = database.transaction(async (tx) => {
+    await tx.rows('LOCK TABLE locked IN EXCLUSIVE MODE');
+    proxy.blackHole();
+    await tx.rows('SELECT 1');
+  });
+  lost.catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  proxy.pass();
+  const direct = openDatabase({ url: own.databaseUrl, poolSize: 1 });
+  const since = performance.now();
+  await direct.transaction((tx) => tx.rows('LOCK TABLE locked IN EXCLUSIVE MODE'));
+  expect(performance.now() - since).toBeLessThan(13_000);
+  await direct.close();
+  await expect(lost).rejects.toThrow();
+});

@@ -1,0 +1,132 @@
+import { TOPICS } from '../../../contracts/names/index.js';
+import type { Attempt } from '../../../store/ledger/rows.js';
+import { airflowResult } from '../../support/house-scenes.js';
+import { waitFor } from '../../support/wait-for.js';
+import { APART } from '../../support/house-roles.js';
+import type { ChaosContext, Scenario } from '../scenario.js';
+
+/** Longer than AIRFLOW_REQUEST_TIMEOUT of the house. */
+const TOO_SLOW_MS = 3_000;
+
+/** What one POST of a run may meet. `after`: Airflow took the run, and its answer says otherwise or never comes. */
+const ANSWERS = {
+  'HTTP 500': { status: 500 },
+  'HTTP 502 after it was taken': { status: 502, after: true },
+  'HTTP 429': { status: 429, retry_after_s: 1 },
+  'no connection': { status: 0 },
+  'the answer lost': { status: 0, after: true },
+  'too slow': { delay_ms: TOO_SLOW_MS },
+} as const;
+type Answer = keyof typeof ANSWERS;
+
+/** Users whose first runs fail, and take their time: repeats of the failure come while the second runs. */
+const VICTIMS = 3;
+const VICTIM_RUN_MS = 2_000;
+const UNKNOWN_JOBS = 5;
+
+const usersOf = ({ load }: ChaosContext, from: number, count: number): readonly string[] => load.users.slice(from, from + count);
+
+/** The results that Airflow gives again, late and out of order, and those that contradict it; of jobs that have a result. */
+async function sendStrayResults({ house, load, random }: ChaosContext): Promise<number> {
+  const attempts = await house.ledger.rows<Attempt>('SELECT * FROM attempts WHERE request_id = ANY($1) AND result IS NOT NULL ORDER BY job_id', [load.ids]);
+  const stray = attempts.filter(() => random.number() < 0.5).flatMap(({ jobId, result }) => {
+    if (result === 'FAILURE') return [airflowResult(jobId, 'FAILURE'), airflowResult(jobId, 'FAILURE')];
+    return [airflowResult(jobId, 'SUCCESS'), airflowResult(jobId, 'FAILURE')];
+  });
+  if (stray.length > 0) await house.send(...random.shuffle(stray));
+  return stray.length;
+}
+
+/** Airflow goes, lies, stutters and falls silent. */
+export const airflowScenarios: readonly Scenario[] = [
+  {
+    name: 'airflow is down, slow and at fault',
+    fault: 'Airflow down (60 s), then answering with 500, 429, too slowly, or taking a run and losing the answer',
+    userSees: 'Deletions stay SENT_TO_AIRFLOW until Airflow answers; none fails for it.',
+    promised: 'Every job is posted, and has one run, however often it had to be asked for. Nothing becomes a dead letter.',
+    before: async (context) => {
+      const { house, random, byForm, note } = context;
+      const downMs = byForm(3_000, 60_000);
+      await house.airflow.turn('http', { method: '*', status: 0, for_ms: downMs });
+      const answers = random.shuffle(Object.keys(ANSWERS).flatMap((answer) => Array.from({ length: byForm(3, 12) }, () => answer as Answer)));
+      for (const answer of answers) await house.airflow.turn('http', { ...ANSWERS[answer], times: 1 });
+      for (const status of [500, 0]) await house.airflow.turn('http', { method: 'GET', status, times: 2 });
+      note(`down for ${downMs / 1_000} s, then ${answers.length} POSTs: ${Object.keys(ANSWERS).join(', ')}`);
+    },
+    inject: async ({ house, byForm, note }) => {
+      const { conflicts } = await house.airflow.stats();
+      await waitFor('every fault was met', async () => (await house.airflow.faultsLeft()) === 0, byForm(60_000, 240_000), () => house.airflow.stats());
+      const repeated = (await house.airflow.stats()).conflicts - conflicts;
+      note(`${repeated} runs asked for twice`);
+      if (repeated === 0) throw new Error('No run was asked for a second time: the lost answers did not reach the bridge');
+    },
+  },
+  {
+    name: 'results are lost, late, repeated and of others',
+    fault: 'Results lost, published by nobody, doubled, out of order, contradicted, of an earlier attempt, of unknown jobs',
+    userSees: 'Nothing: a lost result is found by the watcher, a stray one changes nothing.',
+    promised: 'The first SUCCESS counts; a FAILURE of an earlier attempt does not fail the current one; an unknown job is a dead letter.',
+    expects: { attempts: 'several', deadLetters: { [TOPICS.airflowResult]: UNKNOWN_JOBS } },
+    before: async (context) => {
+      const { house, byForm, note } = context;
+      const victims = usersOf(context, 0, VICTIMS);
+      await house.airflow.turn('knobs', { durations: Object.fromEntries(victims.map((user) => [user, VICTIM_RUN_MS])) });
+      for (const subject of victims) await house.airflow.turn('fail', { subject, times: 1 });
+      const lost = byForm(2, 10);
+      for (const end of ['success', 'publish_failed', 'failed']) for (const subject of usersOf(context, VICTIMS + lost * ['success', 'publish_failed', 'failed'].indexOf(end), lost)) await house.airflow.turn('silent', { subject, end });
+      note(`${lost * 3} results lost, ${victims.length} runs failed`);
+    },
+    inject: async (context) => {
+      const { house, load, random, byForm, pause, note } = context;
+      await house.send(...Array.from({ length: UNKNOWN_JOBS }, () => airflowResult(`del_req_${random.id('nobody')}`, random.pick(['SUCCESS', 'FAILURE'] as const))));
+      const until = performance.now() + byForm(6_000, 60_000);
+      let stray = 0;
+      while (performance.now() < until) {
+        stray += await sendStrayResults(context);
+        await pause(random.between(100, 600));
+      }
+      const silent = await house.ledger.rows<{ n: number }>('SELECT count(*)::int AS n FROM attempts WHERE request_id = ANY($1)', [load.ids]);
+      note(`${stray} stray results for ${silent[0]?.n ?? 0} attempts`);
+    },
+    check: async (context) => {
+      const { house, load } = context;
+      const victims = new Set(usersOf(context, 0, VICTIMS).map((user) => `user ${user}`));
+      const firsts = load.requests.filter(({ subject }) => victims.has(subject)).map(({ requestId }) => requestId);
+      const rows = await house.ledger.rows<{ userId: string; n: number }>('SELECT user_id, count(*)::int AS n FROM attempts JOIN deletions USING (request_id) WHERE request_id = ANY($1) GROUP BY user_id', [firsts]);
+      const wrong = rows.filter(({ n }) => n !== 2);
+      if (rows.length !== VICTIMS || wrong.length > 0) throw new Error(`Each of ${VICTIMS} users whose first run failed has two attempts, no more: ${JSON.stringify(rows)}`);
+      const noted = await house.ledger.rows("SELECT FROM timeline WHERE request_id = ANY($1) AND (cause LIKE '%of an earlier or overdue attempt%' OR cause LIKE '%came after the end%') LIMIT 1", [load.ids]);
+      if (noted.length === 0) throw new Error('No stray result is noted in a timeline: none reached the ledger');
+    },
+  },
+  {
+    name: 'a dag is paused beyond the timeout',
+    fault: 'A DAG paused for longer than RESULT_TIMEOUT, and released; runs that outlast it; results that come after it',
+    userSees: 'Deletions of that DAG are tried again and again, and end once it runs.',
+    promised: 'Each timeout revokes its run: of the runs that waited, those of revoked attempts erase nothing. A SUCCESS of any attempt before the end completes.',
+    setup: { env: { RESULT_TIMEOUT: '3s', AUTO_RETRIES: '100', RETRY_BACKOFF: '200ms', MAX_RETRY_BACKOFF: '1s', WATCHER_INTERVAL: '2s' }, processes: APART },
+    expects: { attempts: 'several' },
+    before: async (context) => {
+      const { house } = context;
+      await house.airflow.pause('service_cleanup_dag', true);
+      const [slow, mute] = [usersOf(context, 0, 3), usersOf(context, 3, 3)];
+      await house.airflow.turn('knobs', { durations: Object.fromEntries(slow.map((user) => [user, 4_000])) });
+      // Only the watcher can tell of these, and by then another attempt is under way.
+      for (const subject of mute) await house.airflow.turn('silent', { subject, times: null, end: 'success' });
+    },
+    inject: async (context) => {
+      const { house, load, byForm, pause, note } = context;
+      const ms = byForm(7_000, 60_000);
+      await pause(ms);
+      await house.airflow.pause('service_cleanup_dag', false);
+      const [row] = await house.ledger.rows<{ timedOut: number }>('SELECT count(*)::int AS timed_out FROM attempts WHERE request_id = ANY($1) AND timed_out_at IS NOT NULL', [load.ids]);
+      note(`paused for ${ms / 1_000} s, ${row?.timedOut ?? 0} attempts timed out`);
+      if (!row || row.timedOut === 0) throw new Error('No attempt timed out: the fault did not reach the deletions');
+    },
+    check: async (context) => {
+      const { house } = context;
+      const rows = await house.ledger.rows<{ n: number }>("SELECT count(*)::int AS n FROM attempts JOIN deletions USING (request_id) WHERE user_id = ANY($1) AND result = 'SUCCESS' AND attempts.attempt < deletions.attempt", [usersOf(context, 3, 3)]);
+      context.note(`${rows[0]?.n ?? 0} completed by a late SUCCESS of an earlier attempt`);
+    },
+  },
+];
