@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { endWithin, listen } from './listen.js';
 
 /** A row as PostgreSQL returns it, its columns in camelCase. */
 export type Row = Record<string, unknown>;
@@ -56,8 +57,8 @@ export interface Database extends Queryable {
 const ANSWER_MARGIN_MS = 5_000;
 /** Our transactions wait for nothing but PostgreSQL: one that idles has lost its client, and others wait for its locks. */
 const IDLE_IN_TRANSACTION_MS = 10_000;
-/** Of a peer that is gone without a word, the system tells this and some seconds later. */
-const KEEP_ALIVE_AFTER_MS = 10_000;
+/** Of a peer that is gone without a word, the system tells some seconds after the keep-alive. */
+const PATIENCE = { connectionTimeoutMillis: 10_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** Opens a pool. Connects lazily: an unreachable server shows at the first statement. */
 export function openDatabase(options: DatabaseOptions): Database {
@@ -69,9 +70,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + ANSWER_MARGIN_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+    ...PATIENCE,
     pipeline: true,
     types,
   });
@@ -123,24 +122,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         client.release(broken);
       }
     },
-    listen: async (channel, onNotify, onLost) => {
-      const client = new pg.Client({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, connectionTimeoutMillis: 10_000, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS });
-      client.on('notification', onNotify);
-      client.on('error', onLost);
-      try {
-        await client.connect();
-        await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
-      } catch (error) {
-        await client.end().catch(() => undefined);
-        throw error;
-      }
-      return async () => {
-        client.off('error', onLost);
-        client.on('error', () => undefined);
-        await client.end();
-      };
-    },
-    close: () => pool.end(),
+    listen: (channel, onNotify, onLost) => listen({ connectionString: options.url, application_name: `${options.applicationName ?? 'expunge'} listen`, ...PATIENCE }, channel, onNotify, onLost),
+    close: () => endWithin(pool.end()),
   };
 }
 

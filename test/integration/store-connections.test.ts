@@ -79,3 +79,20 @@ test('the locks of a transaction whose client is not heard of any more are free 
   await direct.close();
   await expect(lost).rejects.toThrow();
 });
+
+test('a connection that listens and hears nothing any more is lost within 15 s; what is left of it holds no closing up', async () => {
+  const lost = new Promise<number>((resolve, reject) => {
+    const since = performance.now();
+    database.listen('test', () => undefined, () => resolve(performance.now() - since)).then(() => proxy.blackHole(), reject);
+  });
+  expect(await lost).toBeLessThan(16_000);
+  proxy.pass();
+  const end = await database.listen('test', () => undefined, () => undefined);
+  expect(await answers()).toBe(true);
+  proxy.blackHole();
+  const since = performance.now();
+  await end();
+  await database.close();
+  expect(performance.now() - since).toBeLessThan(5_000);
+  database = openDatabase({ url: own.databaseUrl });
+});

@@ -20,7 +20,7 @@ export interface SimulatorStats {
 export interface AirflowControl {
   /** Turns a knob: `knobs`, `fail`, `silent`, `http`, `dags/<id>`, `reset` (airflow/README.md). */
   turn(knob: string, body?: object): Promise<void>;
-  /** The HTTP faults that still wait for their requests. */
+  /** The counted HTTP faults that still wait for their requests. */
   faultsLeft(): Promise<number>;
   stats(): Promise<SimulatorStats>;
   /** A paused DAG takes runs, and starts none. */
@@ -67,7 +67,7 @@ export async function openAirflowControl(env: Readonly<Record<string, string>>):
     turn: async (knob, body = {}) => {
       await must('POST', `/simulator/${knob}`, body);
     },
-    faultsLeft: async () => (await must<{ http: unknown[] }>('GET', '/simulator/knobs')).http.length,
+    faultsLeft: async () => (await must<{ http: { times: number | null }[] }>('GET', '/simulator/knobs')).http.filter(({ times }) => times !== null).length,
     stats: () => must('GET', '/simulator/stats'),
     pause: async (dagId, paused) => {
       await must('PATCH', `/api/v2/dags/${dagId}`, { is_paused: paused });

@@ -1,0 +1,46 @@
+import pg from 'pg';
+
+/** A connection that only listens says nothing by itself: it is asked, so that one which answers no more is found. */
+const ASKED_EVERY_MS = 10_000;
+const ANSWER_WITHIN_MS = 5_000;
+const END_WITHIN_MS = 2_000;
+
+/**
+ * Calls `onNotify` for each NOTIFY on the channel until the returned function is called; `onLost` once, when the connection
+ * breaks or answers no more.
+ */
+export async function listen(config: pg.ClientConfig, channel: string, onNotify: () => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
+  const client = new pg.Client({ ...config, query_timeout: ANSWER_WITHIN_MS });
+  let asking: NodeJS.Timeout | undefined;
+  let over = false;
+  const lost = (error: Error): void => {
+    if (over) return;
+    over = true;
+    clearInterval(asking);
+    onLost(error);
+  };
+  client.on('notification', onNotify);
+  client.on('error', lost);
+  try {
+    await client.connect();
+    await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+  } catch (error) {
+    over = true;
+    await endWithin(client.end()).catch(() => undefined);
+    throw error;
+  }
+  asking = setInterval(() => void client.query('SELECT 1').catch(lost), ASKED_EVERY_MS).unref();
+  return async () => {
+    over = true;
+    clearInterval(asking);
+    await endWithin(client.end());
+  };
+}
+
+/** A connection whose other side answers nothing does not end: it is left behind. */
+export async function endWithin(end: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, END_WITHIN_MS)));
+  await Promise.race([end, deadline]);
+  clearTimeout(timer);
+}
