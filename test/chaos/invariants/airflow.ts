@@ -40,9 +40,12 @@ export const airflowAgrees: Check = async ({ house, before, attempts, runs: seen
   return findings;
 };
 
+/** A revocation has the time at which its transaction began, and is seen when that is committed. */
+const COMMIT_WITHIN_MS = 2_000;
+
 /** The DAG's first step asks whether the job stands: one that asked after the revocation must not have erased. */
 async function erasedThoughRevoked(house: Parameters<Check>[0]['house'], dagId: string, jobId: string, revokedAt: Date): Promise<string[]> {
   const [fence, erase] = await Promise.all([house.airflow.task(dagId, jobId, 'check_fence'), house.airflow.task(dagId, jobId, 'erase')]);
-  const askedLater = fence.start_date !== null && new Date(fence.start_date) > revokedAt;
+  const askedLater = fence.start_date !== null && new Date(fence.start_date).getTime() > revokedAt.getTime() + COMMIT_WITHIN_MS;
   return askedLater && erase.state === 'success' ? [`${jobId} was revoked at ${revokedAt.toISOString()}, asked at ${fence.start_date}, and erased`] : [];
 }

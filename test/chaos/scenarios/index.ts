@@ -9,4 +9,4 @@ import { temporalScenarios } from './temporal.js';
 import { workerScenarios } from './workers.js';
 
 /** Every scenario; those of one house beside one another, because each change of house takes some seconds. */
-export const scenarios: readonly Scenario[] = [...processScenarios, ...poisonScenarios, ...postgresScenarios, ...kafkaScenarios, ...temporalScenarios, ...machineScenarios, ...workerScenarios, ...airflowScenarios];
+export const scenarios: readonly Scenario[] = [...processScenarios, ...poisonScenarios, ...postgresScenarios, ...kafkaScenarios, ...temporalScenarios, ...airflowScenarios, ...machineScenarios, ...workerScenarios];
