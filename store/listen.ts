@@ -11,12 +11,12 @@ const END_WITHIN_MS = 2_000;
  */
 export async function listen(config: pg.ClientConfig, channel: string, onNotify: () => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
   const client = new pg.Client({ ...config, query_timeout: ANSWER_WITHIN_MS });
-  let asking: NodeJS.Timeout | undefined;
+  const asking: { timer?: NodeJS.Timeout } = {};
   let over = false;
   const lost = (error: Error): void => {
     if (over) return;
     over = true;
-    clearInterval(asking);
+    clearInterval(asking.timer);
     onLost(error);
   };
   client.on('notification', onNotify);
@@ -29,10 +29,10 @@ export async function listen(config: pg.ClientConfig, channel: string, onNotify:
     await endWithin(client.end()).catch(() => undefined);
     throw error;
   }
-  asking = setInterval(() => void client.query('SELECT 1').catch(lost), ASKED_EVERY_MS).unref();
+  asking.timer = setInterval(() => void client.query('SELECT 1').catch(lost), ASKED_EVERY_MS).unref();
   return async () => {
     over = true;
-    clearInterval(asking);
+    clearInterval(asking.timer);
     await endWithin(client.end());
   };
 }
