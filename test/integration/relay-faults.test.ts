@@ -45,7 +45,10 @@ const write = async (requests: readonly string[], each: number): Promise<void> =
       const eventId = `${requestId}/test/${n + 1}`;
       return { eventId, requestId, target: 'kafka', destination: EVENTS, key: requestId, headers: { event_id: eventId }, body: '{}' };
     }));
-  await writeMessages(house.database, rows);
+  await house.database.transaction((tx) => {
+    writeMessages(tx, rows);
+    return Promise.resolve();
+  });
 };
 const requestsOf = (count: number): string[] => Array.from({ length: count }, () => freshId('req'));
 /** The numbers of a request's rows, as they came on Kafka. */

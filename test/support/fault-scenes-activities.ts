@@ -21,6 +21,28 @@ const SCENES: Readonly<Record<keyof Activities, Readonly<Record<string, Make>>>>
       const { input: { requestId } } = await receiveRequest(world.database, userOf(world));
       return ({ activities }) => activities.claim({ requestId, runId: 'another-run', step: 0 });
     },
+    "that sends a user's first attempt": async (world) => {
+      const { input: { requestId } } = await receiveRequest(world.database, userOf(world));
+      return ({ activities }) => activities.claim({ requestId, runId: RUN, step: 0, kind: 'user', sendFor: 'the request' });
+    },
+    "that sends a service's first attempt": async (world) => {
+      await provision(world.database, world.id('tenant'), { app: [], db: [] }, at(1));
+      const { input: { requestId } } = await receiveRequest(world.database, serviceOf(world, 'db'));
+      return ({ activities }) => activities.claim({ requestId, runId: RUN, step: 0, kind: 'service', sendFor: 'the request' });
+    },
+    'that finds its service blocked': async (world) => {
+      await provision(world.database, world.id('tenant'), { app: ['db'], db: [] }, at(1));
+      const { input: { requestId } } = await receiveRequest(world.database, serviceOf(world, 'db'));
+      return ({ activities }) => activities.claim({ requestId, runId: RUN, step: 0, kind: 'service', sendFor: 'the request' });
+    },
+    "of a tenant's clean-up, for a tenant that has services again": async (world) => {
+      const tenantId = await emptied(world, true);
+      const answer = await world.activities.decideEmptying(tenantId);
+      if (answer.outcome !== 'clean-up') throw new Error('no clean-up');
+      await refilled(world, tenantId);
+      const { requestId } = answer.input;
+      return ({ activities }) => activities.claim({ requestId, runId: RUN, step: 0, kind: 'tenant', sendFor: 'the last service has gone' });
+    },
   },
   trigger: {
     'of a user': async (world) => {

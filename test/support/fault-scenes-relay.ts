@@ -26,7 +26,10 @@ const rowsOf = (world: World, request: string, count: number): OutboxMessage[] =
 /** Everything else that waits is sent, so that only what is written next is looked at. */
 const alone = async (world: World, ...rows: OutboxMessage[]): Promise<void> => {
   await world.database.rows('UPDATE outbox SET sent_at = coalesce(sent_at, now()), dead_at = NULL');
-  await writeMessages(world.database, rows);
+  await world.database.transaction((tx) => {
+    writeMessages(tx, rows);
+    return Promise.resolve();
+  });
 };
 
 /** Whether no row of a request was sent after a later one of it, repeats included. */
