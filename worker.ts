@@ -13,6 +13,9 @@ import { runRoles } from './platform/run-roles.js';
 import { connectWorker } from './platform/temporal.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
 
+/** How long a workflow's next task waits for the worker that has the workflow in memory: half of the default, for one that was killed. */
+const STICKY_FOR = '5s';
+
 /**
  * Runs workflows and activities: one Temporal worker per lane, so that a slow lane takes no slots of another. Needs no Kafka.
  * @param workflowsPath other workflows than the product's; for tests of one release beside another
@@ -49,6 +52,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
         maxConcurrentLocalActivityExecutions: lane.workerSlots,
         maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
         maxCachedWorkflows: config.worker.cachedWorkflows,
+        stickyQueueScheduleToStartTimeout: STICKY_FOR,
         shutdownGraceTime: '5s',
         shutdownForceTime: config.shutdownTimeoutMs,
       }),

@@ -14,7 +14,7 @@ import { kafkaTransport, signalTransport } from './transports.js';
 import { listenForRows } from './wake-up.js';
 
 /** As long as a dead member keeps its Kafka partitions. */
-const LEASE_MS = 10_000;
+const LEASE_MS = 6_000;
 const MOST_REFUSALS = 5;
 const REFUSAL_BACKOFF_MS = 500;
 const OUTAGE_BACKOFF = { firstMs: 200, maxMs: 5_000 };
