@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KafkaClient } from '../../bus/kafka.js';
+import { READ_TOPICS } from '../../bus/topics.js';
+import { deadLetterTopic } from '../../contracts/names/index.js';
 import type { Attempt, Deletion } from '../../store/ledger/rows.js';
 import type { DagRunSeen, SimulatorStats } from '../support/airflow-control.js';
 import type { House } from '../support/house.js';
@@ -9,10 +11,10 @@ import { requestsEndedWell } from './invariants/ledger.js';
 import { offsetsAreDone } from './invariants/offsets.js';
 import { temporalAgrees } from './invariants/temporal.js';
 import { tenantsAreTold } from './invariants/tenants.js';
-import { outboxIsOnTheTopics } from './invariants/topics.js';
+import { outboxIsOnTheTopics, outgoingTopics } from './invariants/topics.js';
 import type { ChaosLoad } from './load.js';
 import type { Expectations } from './scenario.js';
-import type { Marks } from './topics.js';
+import { endsOf, readTopics, type Marks, type TopicMessage } from './topics.js';
 
 /** How things stood before the scenario. */
 export interface Before {
@@ -39,6 +41,8 @@ export interface Scene {
   readonly attempts: readonly Attempt[];
   /** What Airflow has of them. */
   readonly runs: readonly DagRunSeen[];
+  /** What was written to Expunge's topics and to the dead letters since the scenario began; read when first asked for. */
+  readonly written: () => Promise<readonly TopicMessage[]>;
 }
 
 /** What is not as it must be, in words; none when all is well. */
@@ -70,13 +74,16 @@ export const deletionsOf = (house: House, load: ChaosLoad): Promise<Deletion[]> 
  * deadline of its own.
  * @throws Error with all findings, of each check the first few
  */
-export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempts' | 'runs'>): Promise<void> {
+export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempts' | 'runs' | 'written'>): Promise<void> {
   const { house, load } = scene;
   const deletions = await deletionsOf(house, load);
   const attempts = await house.ledger.rows<Attempt>('SELECT * FROM attempts WHERE request_id = ANY($1) ORDER BY request_id, attempt', [deletions.map(({ requestId }) => requestId)]);
   const subjects = new Set([...load.users, ...load.bystanderUsers, ...load.tenants.map(({ tenantId }) => tenantId)]);
   const runs = (await house.airflow.runs()).filter(({ conf }) => subjects.has(String(conf['user_id'] ?? conf['tenant_id'])));
-  const whole: Scene = { ...scene, deletions, attempts, runs };
+  let reading: Promise<readonly TopicMessage[]> | undefined;
+  const topics = [...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova'), ...READ_TOPICS.map(deadLetterTopic)];
+  const written = (): Promise<readonly TopicMessage[]> => (reading ??= endsOf(scene.kafka, topics).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
+  const whole: Scene = { ...scene, deletions, attempts, runs, written };
   const findings: string[] = [];
   for (const [area, check] of CHECKS) {
     const found = await check(whole);

@@ -36,12 +36,10 @@ export const offsetsAreDone: Check = async ({ kafka }) => {
  */
 export async function expectCommittedIsDone(house: House, kafka: KafkaClient, from: Marks): Promise<void> {
   const undone: string[] = [];
-  const committedMessages = async (role: string) => {
-    const topics = GROUPS[role] ?? [];
-    const messages = await readTopics(kafka, topics, from, await committedOf(kafka, consumerGroup(role), topics));
-    return messages.map((message) => ({ topic: message.topic, value: fieldsOf(message) }));
-  };
-  const taken = await committedMessages('ingress');
+  const committed = new Map((await Promise.all(Object.entries(GROUPS).map(([role, topics]) => committedOf(kafka, consumerGroup(role), topics)))).flatMap((marks) => [...marks]));
+  const messages = (await readTopics(kafka, Object.values(GROUPS).flat(), from, committed)).map((message) => ({ topic: message.topic, value: fieldsOf(message) }));
+  const committedOn = (role: string) => messages.filter(({ topic }) => GROUPS[role]?.includes(topic));
+  const taken = committedOn('ingress');
   const requests = taken.flatMap(({ topic, value }) => {
     if (topic === TOPICS.userDeletionRequest) return value.eventId === undefined ? [] : [value.eventId];
     const { traceId, payload } = value;
@@ -57,12 +55,12 @@ export async function expectCommittedIsDone(house: House, kafka: KafkaClient, fr
   const unknown = await house.ledger.rows<{ service: string }>("SELECT service FROM unnest($1::text[]) AS service WHERE NOT EXISTS (SELECT FROM services WHERE tenant_id || '/' || service_instance_id = service)", [events]);
   undone.push(...unknown.map(({ service }) => `${service} is not in the inventory`));
 
-  const jobs = (messages: Awaited<ReturnType<typeof committedMessages>>): string[] => messages.flatMap(({ value }) => value.jobId ?? []);
+  const jobs = (role: string): string[] => committedOn(role).flatMap(({ value }) => value.jobId ?? []);
   const posted = new Set((await house.airflow.runs()).map(({ dag_run_id }) => dag_run_id));
-  const triggered = jobs(await committedMessages('trigger')).filter((jobId) => !posted.has(jobId));
+  const triggered = jobs('trigger').filter((jobId) => !posted.has(jobId));
   const unposted = await house.ledger.rows<{ jobId: string }>('SELECT job_id FROM attempts WHERE job_id = ANY($1) AND revoked_at IS NULL AND result IS NULL', [triggered]);
   undone.push(...unposted.map(({ jobId }) => `${jobId} has no run`));
-  const untaken = await house.ledger.rows<{ jobId: string }>('SELECT job_id FROM attempts WHERE job_id = ANY($1) AND result IS NULL AND revoked_at IS NULL', [jobs(await committedMessages('result'))]);
+  const untaken = await house.ledger.rows<{ jobId: string }>('SELECT job_id FROM attempts WHERE job_id = ANY($1) AND result IS NULL AND revoked_at IS NULL', [jobs('result')]);
   undone.push(...untaken.map(({ jobId }) => `the result of ${jobId} is not in the ledger`));
   if (undone.length > 0) throw new Error(`Committed, and not done:\n${undone.slice(0, 12).join('\n')}`);
 }

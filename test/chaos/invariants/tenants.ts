@@ -1,13 +1,12 @@
 import { TOPICS } from '../../../contracts/names/index.js';
 import type { Check } from '../invariants.js';
-import { endsOf, jsonOf, readTopics } from '../topics.js';
+import { jsonOf } from '../topics.js';
 
 const STATUS = { erased: 'ERASED', empty: 'EMPTY', stays: 'ACTIVE' } as const;
 
 /** One TENANT_EMPTY per emptying, TENANT_ERASED where it is due, and neither for a tenant that still has a service. */
-export const tenantsAreTold: Check = async ({ house, kafka, load, before }) => {
-  const topics = [TOPICS.tenantLifecycle];
-  const messages = (await readTopics(kafka, topics, before.ends, await endsOf(kafka, topics))).map((message) => jsonOf(message) ?? {});
+export const tenantsAreTold: Check = async ({ house, load, written }) => {
+  const messages = (await written()).filter(({ topic }) => topic === TOPICS.tenantLifecycle).map((message) => jsonOf(message) ?? {});
   const rows = await house.ledger.rows<{ tenantId: string; status: string; emptyings: number }>('SELECT tenant_id, status, emptyings FROM tenants WHERE tenant_id = ANY($1)', [load.tenants.map(({ tenantId }) => tenantId)]);
   const findings: string[] = [];
   for (const { tenantId, fate } of load.tenants) {

@@ -3,7 +3,7 @@ import { READ_TOPICS } from '../../../bus/topics.js';
 import type { OutboxMessage } from '../../../store/ledger/rows.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { Check, Scene } from '../invariants.js';
-import { endsOf, jsonOf, readTopics, type TopicMessage } from '../topics.js';
+import { jsonOf, type TopicMessage } from '../topics.js';
 import { differences, groupBy } from './sets.js';
 
 type Row = Pick<OutboxMessage, 'eventId' | 'requestId' | 'destination' | 'body'> & { readonly id: number; readonly sentAt: Date | null; readonly deadAt: Date | null };
@@ -16,15 +16,14 @@ export const outgoingTopics = (prefix: string): string[] => [TOPICS.airflowTrigg
  * about one request in its order. Every end has its notification, its event, and nothing is among the dead letters.
  */
 export const outboxIsOnTheTopics: Check = async (scene) => {
-  const { house, kafka, before, expects } = scene;
+  const { house, before, expects, written } = scene;
   const outbox = await waitFor('the outbox is empty', async () => {
     const rows = await house.ledger.rows<Row>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
     return rows.every(({ sentAt, deadAt }) => sentAt !== null || deadAt !== null) && rows;
   }, 30_000);
   const findings = outbox.filter(({ deadAt }) => deadAt !== null).map(({ eventId }) => `dead in the outbox: ${eventId}`);
   const topics = outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova');
-  const deadLetters = READ_TOPICS.map(deadLetterTopic);
-  const messages = await readTopics(kafka, [...topics, ...deadLetters], before.ends, await endsOf(kafka, [...topics, ...deadLetters]));
+  const messages = await written();
 
   for (const topic of READ_TOPICS) {
     const [found, wanted] = [messages.filter((message) => message.topic === deadLetterTopic(topic)).length, expects.deadLetters?.[topic] ?? 0];
