@@ -2,7 +2,7 @@ import { isParked } from '../contracts/names/index.js';
 import type { Claimed } from '../activities/answers.js';
 import { end, isOurs, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
-import { stayParked } from './parking.js';
+import { showParked, stayParked, wasUnparked } from './parking.js';
 
 /**
  * Claims the deletion, and takes up where the ledger says that it stopped: for a new one that is the beginning.
@@ -31,8 +31,9 @@ function takeUp(deletion: Deletion, answer: Claimed): void {
   if (status !== 'SENT_TO_AIRFLOW' || deletion.failure?.attempt !== attempt) delete deletion.failure;
   if (isParked(status)) {
     deletion.phase = 'parked';
-    deletion.parkedFor = answer.failureCode ?? 'DAG_FAILED';
+    showParked(deletion, status, answer.failureCode ?? 'DAG_FAILED');
   } else {
+    wasUnparked(deletion);
     deletion.phase = status === 'SENT_TO_AIRFLOW' ? 'sent' : 'pending';
     delete deletion.moved;
   }

@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/names/index.js';
 import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
@@ -14,11 +14,16 @@ export async function park(deletion: Deletion, status: ParkedStatus, failureCode
   if (deletion.phase === 'parked' && deletion.parkedFor === failureCode) return stayParked(deletion);
   const answer = await call('park', { ...nextStep(deletion), status, failureCode, blockedBy });
   if (!isOurs(deletion, answer)) return;
-  deletion.parkedFor = failureCode;
-  upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
-  setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
+  showParked(deletion, status, failureCode, blockedBy);
   deletion.dueAtMs = Date.now() + answer.dueInMs;
   await stayParked(deletion);
+}
+
+/** Calls for a person's attention, unless that is called for already. */
+export function showParked(deletion: Deletion, status: ParkedStatus, failureCode: FailureCode, blockedBy: readonly string[] = []): void {
+  deletion.parkedFor = failureCode;
+  if (workflowInfo().typedSearchAttributes.get(DELETION_STATUS) !== status) upsertSearchAttributes([{ key: DELETION_STATUS, value: status }]);
+  setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
 }
 
 /** No timer gives a deletion up: it is told of again and again, until a success, a retry, a join, a cancel, or a way made free. */

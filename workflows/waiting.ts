@@ -53,7 +53,8 @@ async function takeOut<Item>(waiting: Item[], count: number, work: (items: reado
 
 /** The strongest terms win: a hard request ends a grace period, and any request moves a parked deletion. */
 async function join(deletion: Deletion, inputs: readonly DeletionInput[]): Promise<void> {
-  const others = inputs.filter(({ requestId }) => !deletion.ownRequests.has(requestId));
+  // A request that was delivered twice may be there twice.
+  const others = [...new Map(inputs.map((input) => [input.requestId, input])).values()].filter(({ requestId }) => !deletion.ownRequests.has(requestId));
   if (others.length === 0) return;
   const answer = await call('join', { ...nextStep(deletion), requestIds: others.map(({ requestId }) => requestId) });
   if (!isOurs(deletion, answer)) {
