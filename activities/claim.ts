@@ -5,7 +5,8 @@ import type { Activities, ClaimAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
 import type { Queryable } from '../store/database.js';
-import type { Deletion } from '../store/ledger/rows.js';
+import { retriesSoFar } from './retries.rules.js';
+import type { Deletion, TimelineEntry } from '../store/ledger/rows.js';
 
 /**
  * A workflow's first transaction: claims the ledger row for its chain of runs. A row that has ended, or that another
@@ -39,12 +40,18 @@ async function afterTheEnd(tx: Queryable, { row }: OpenDeletion, { runId }: Step
   );
   const deletion = heir && (await lockDeletion(tx, heir.requestId));
   if (deletion && !isFinal(deletion.row.status)) return claimedAnswer(deletion);
-  return row.status === 'DUPLICATE' ? notOurs('the request has joined another') : { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED' };
+  if (row.status === 'DUPLICATE') return notOurs('the request has joined another');
+  const leftOver = await tx.rows<Pick<Deletion, 'input'>>(
+    `SELECT input FROM deletions WHERE workflow_id = $1 AND claimed_run IS NULL AND status = 'PENDING' ORDER BY received_at`,
+    [row.workflowId],
+  );
+  return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', leftOver: leftOver.map(({ input }) => input) };
 }
 
 async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
   const { row, now } = deletion;
   const attempts = row.attempt > 0 ? await deletion.attempts() : [];
+  const lines = row.attempt > 0 ? await linesOf(deletion) : [];
   const joined = await deletion.joined();
   const isHard = [deletion, ...joined].some((request) => request.row.input.graceMs === 0);
   return {
@@ -60,8 +67,12 @@ async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
     dueInMs: row.dueAt.getTime() - now.getTime(),
     succeededAttempt: attempts.find((attempt) => attempt.result === 'SUCCESS')?.attempt ?? null,
     failureCode: row.failureCode,
+    ...retriesSoFar(lines, row.failureCode),
   };
 }
+
+const linesOf = ({ tx, row }: OpenDeletion): Promise<Pick<TimelineEntry, 'what' | 'cause'>[]> =>
+  tx.rows('SELECT what, cause FROM timeline WHERE request_id = $1 ORDER BY id', [row.requestId]);
 
 /**
  * Temporal keeps one open run per workflow id: a live row of the same id that another chain claimed belongs to a run that

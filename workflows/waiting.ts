@@ -109,6 +109,9 @@ async function cancel(deletion: Deletion, act: PendingAct['act']): Promise<Answe
       deletion.ownRequests.add(answer.requestId);
       deletion.joined.splice(0, Infinity, ...deletion.joined.filter((id) => id !== answer.withdrawn && id !== answer.requestId));
       return { done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` };
+    case 'succeeded':
+      deletion.succeededAttempt ??= answer.attempt;
+      return { refused: `too late to cancel: attempt ${answer.attempt} has succeeded` };
     case 'unknown-request':
       return { refused: `request ${answer.requestId} is not part of this deletion` };
   }

@@ -6,10 +6,9 @@ import { subjectOfService, subjectOfUser, TENANT, type World } from './world.js'
 /** Whether anything has been asked for: what keeps commands that would do nothing out of a walk. */
 export interface Sketch {
   requests: number;
-  jobs: number;
 }
 
-type Step = fc.AsyncCommand<Sketch, World>;
+export type Step = fc.AsyncCommand<Sketch, World>;
 
 /** What a walk tells of itself when an invariant is broken. */
 export class InvariantBroken extends Error {
@@ -96,14 +95,17 @@ const faultArb = ({ workflowIds }: Cast) => {
     fc.record({ afterCalls: fc.integer({ min: 1, max: 3 }), whenMoreHasCome: fc.boolean() }).map((task) =>
       step(`the next task is lost after ${task.afterCalls} calls${task.whenMoreHasCome ? ', and made again when more has come' : ''}`, ({ temporal }) => (temporal.faults.taskToLose = task), asked)),
     fc.constantFrom('before-the-commit' as const, 'after-the-commit' as const).map((how) => step(`activities lose the ledger ${how}`, ({ temporal }) => (temporal.faults.ledgerAway = how), asked)),
-    fc.constant(step('activities reach the ledger again', ({ temporal }) => (temporal.faults.ledgerAway = undefined), asked)),
+    fc.constant(step('activities reach the ledger again', (world) => world.able({ ledgerAway: undefined }), asked)),
     fc.constant(step('the worker stops', ({ temporal }) => (temporal.faults.workerDown = true))),
-    fc.constant(step('the worker starts', ({ temporal }) => (temporal.faults.workerDown = false))),
+    fc.constant(step('the worker starts', (world) => world.able({ workerDown: false }))),
     workflowId.map((id) => step(`the history of ${id} grows long`, ({ temporal }) => {
       const execution = temporal.running(id);
       if (execution) execution.historyIsLong = true;
     }, asked)),
-    fc.record({ id: workflowId, tasks: fc.integer({ min: 1, max: 3 }) }).map(({ id, tasks }) => step(`${id} is reset by ${tasks} tasks`, ({ temporal }) => temporal.reset(id, tasks), asked)),
+    fc.record({ id: workflowId, tasks: fc.integer({ min: 1, max: 3 }) }).map(({ id, tasks }) => step(`${id} is reset by ${tasks} tasks`, (world) => {
+      world.wasReset = true;
+      return world.temporal.reset(id, tasks);
+    }, asked)),
     workflowId.map((id) => step(`${id} is terminated`, (world) => {
       world.terminated.add(id);
       world.temporal.terminate(id);
@@ -148,18 +150,28 @@ const tenantArb = (instances: readonly string[]) => {
   );
 };
 
-/** A walk of one user's deletions. */
-export function userWalk(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
-  const cast: Cast = { subjects: [subjectOfUser], workflowIds: [workflowIdFor(subjectOfUser)] };
-  return fc.commands([requestArb(cast), resultArb, resultArb, actArb(cast), actArb(cast), timeArb, timeArb, faultArb(cast), faultArb(cast), meanwhileArb(cast)], { maxCommands, size: 'max' });
+/** How long a walk may be, and which of its commands are run again. */
+interface Length {
+  readonly maxCommands: number;
+  readonly replayPath?: string | undefined;
 }
 
+const commands = (all: fc.Arbitrary<Step>[], { maxCommands, replayPath }: Length) =>
+  fc.commands(all, { maxCommands, size: 'max', ...(replayPath !== undefined && { replayPath }) });
+
+/** A walk of one user's deletions. */
+export function userWalk(length: Length): fc.Arbitrary<Iterable<Step>> {
+  const cast: Cast = { subjects: [subjectOfUser], workflowIds: [workflowIdFor(subjectOfUser)] };
+  return commands([requestArb(cast), resultArb, resultArb, actArb(cast), actArb(cast), timeArb, timeArb, faultArb(cast), faultArb(cast), meanwhileArb(cast)], length);
+}
+
+export const subjectsOfTenant = (instances: readonly string[]): readonly Subject[] => instances.map(subjectOfService);
+
 /** A walk of a tenant: its services, their deletions, and its clean-ups. */
-export function tenantWalk(instances: readonly string[], maxCommands: number): fc.Arbitrary<Iterable<Step>> {
-  const subjects = instances.map(subjectOfService);
+export function tenantWalk({ subjects, ...length }: Length & { readonly subjects: readonly Subject[] }): fc.Arbitrary<Iterable<Step>> {
   const cast: Cast = { subjects, workflowIds: [...subjects.map((subject) => workflowIdFor(subject)), tenantWorkflowId(TENANT)] };
-  const services = tenantArb(instances);
-  return fc.commands([requestArb(cast), requestArb(cast), resultArb, allResultsArb, services, services, services, actArb(cast), timeArb, faultArb(cast), meanwhileArb(cast)], { maxCommands, size: 'max' });
+  const services = tenantArb(subjects.map(idOf));
+  return commands([requestArb(cast), requestArb(cast), resultArb, allResultsArb, services, services, services, actArb(cast), timeArb, faultArb(cast), meanwhileArb(cast)], length);
 }
 
 const MOST_ROUNDS = 60;
@@ -167,7 +179,7 @@ const MOST_ROUNDS = 60;
 /** The end of a walk: nothing goes wrong any more, everybody does what is theirs to do, and every request must end. */
 export async function finish(world: World): Promise<void> {
   const { temporal, ledger } = world;
-  Object.assign(temporal.faults, { answersToLose: 0, taskToLose: undefined, meanwhile: undefined, ledgerAway: undefined, workerDown: false });
+  world.able({ answersToLose: 0, taskToLose: undefined, meanwhile: undefined, ledgerAway: undefined, workerDown: false });
   ledger.inventoryIsStale = false;
   for (const execution of temporal.executions) execution.waitsForMore = false;
   for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -179,8 +191,10 @@ export async function finish(world: World): Promise<void> {
     mustHold(world);
     const live = ledger.deletions.filter(({ status }) => !isFinal(status));
     if (live.length === 0 && world.toRedeliver.size === 0 && ledger.wakeUps.length === 0) return wayOut(world);
-    for (const row of live) helpOn(world, row);
+    // Whoever waits for time gets it; a run that was reset finds out by its timers where the ledger is.
+    const waits = live.map((row) => helpOn(world, row)).every((helped) => !helped) || round % 8 === 7;
     await temporal.settle();
+    if (!waits) continue;
     const nextMs = temporal.nextTimerMs();
     if (nextMs !== undefined) await temporal.advance(Math.max(0, nextMs - temporal.nowMs));
   }
@@ -188,7 +202,8 @@ export async function finish(world: World): Promise<void> {
   throw new InvariantBroken(['not everything ends:', ...left]);
 }
 
-function helpOn(world: World, { workflowId, claimedRun, status, held, kind, input, requestId, attempt }: World['ledger']['deletions'][number]): void {
+/** @returns whether there was something to do for it */
+function helpOn(world: World, { workflowId, claimedRun, status, held, kind, input, requestId, attempt }: World['ledger']['deletions'][number]): boolean {
   const { temporal, ledger } = world;
   const execution = temporal.running(workflowId);
   if (!execution) {
@@ -207,7 +222,8 @@ function helpOn(world: World, { workflowId, claimedRun, status, held, kind, inpu
   } else if (status === 'SENT_TO_AIRFLOW') {
     const job = ledger.attempts.find((one) => one.requestId === requestId && one.attempt === attempt);
     if (job) world.result(job.jobId, 'SUCCESS', 'DAG_FAILED', false);
-  }
+  } else return false;
+  return true;
 }
 
 /** When all has ended: no workflow is left, and the tenant is what its services say. */
@@ -216,6 +232,11 @@ async function wayOut(world: World): Promise<void> {
   for (const { tenantId } of ledger.tenants) {
     temporal.signal(tenantWorkflowId(tenantId), SIGNALS.recheck, {});
     await temporal.settle();
+  }
+  // A run that was reset finds out by its next timer that all is over.
+  for (let rounds = 0; rounds < 10 && temporal.executions.some(({ state, stepSinceReset }) => state === 'open' && stepSinceReset !== undefined); rounds++) {
+    const nextMs = temporal.nextTimerMs();
+    if (nextMs !== undefined) await temporal.advance(Math.max(0, nextMs - temporal.nowMs));
   }
   mustHold(world);
   const faults: string[] = temporal.executions.filter(({ state }) => state === 'open').map(({ identity }) => `${identity.workflowId} runs on although all is over`);

@@ -65,33 +65,37 @@ function transitionFaults({ timeline, deletions }: LedgerView): string[] {
 function sendingFaults({ timeline, deletions }: Pick<LedgerView, 'timeline' | 'deletions'>): string[] {
   const faults: string[] = [];
   const rows = new Map(deletions.map((row) => [row.requestId, row]));
-  const subjects = new Map<string, { held: boolean; retries: number; status: DeletionStatus }>();
+  const subjects = new Map<string, { held: boolean; retries: number; sent: number }>();
   for (const line of timeline) {
     const row = rows.get(line.requestId);
     if (!row) continue;
-    const subject = subjects.get(row.workflowId) ?? { held: false, retries: 0, status: 'PENDING' };
+    const subject = subjects.get(row.workflowId) ?? { held: false, retries: 0, sent: 0 };
     subjects.set(row.workflowId, subject);
     switch (line.what) {
       case 'held':
         subject.held = true;
         break;
       case 'released':
-      case 'completed':
         subject.held = false;
+        break;
+      case 'completed':
+        Object.assign(subject, { held: false, sent: 0 });
         break;
       case 'cancelled':
         // The last one: nobody carries on, which would be noted before it.
-        if (!timeline.some((other) => other.what === 'carries on' && other.cause.includes(line.requestId)) && row.claimedRun !== null) subject.held = false;
+        if (!timeline.some((other) => other.what === 'carries on' && other.cause.includes(line.requestId)) && row.claimedRun !== null) Object.assign(subject, { held: false, sent: 0 });
         break;
       case 'retry':
       case 'parked':
-        subject.retries = 0;
+      case 'taken over':
+      case 'carries on':
+        subject.sent = 0;
         break;
       case 'sent to Airflow': {
+        if (++subject.sent > 1 + row.input.policy.autoRetries) faults.push(`${line.requestId} was sent ${subject.sent} times without anyone moving it; its policy says ${row.input.policy.autoRetries} retries`);
         if (subject.held) faults.push(`attempt ${line.attempt} of ${line.requestId} was sent while on hold`);
         const retry = /^automatic retry (\d+) after/.exec(line.cause);
-        if (!retry) break;
-        subject.retries++;
+        subject.retries = retry ? subject.retries + 1 : 0;
         if (subject.retries > row.input.policy.autoRetries) faults.push(`${line.requestId} was retried ${subject.retries} times by itself; its policy says ${row.input.policy.autoRetries}`);
         break;
       }

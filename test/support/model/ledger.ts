@@ -9,6 +9,7 @@ import type {
 } from '../../../activities/answers.js';
 import { checkDependants } from '../../../activities/dependencies.rules.js';
 import { decideOnTenant, purgeAfter } from '../../../activities/emptying.rules.js';
+import { retriesSoFar } from '../../../activities/retries.rules.js';
 import { isIncarnationAskedFor } from '../../../store/inventory/incarnation.rules.js';
 import type { ActiveService } from '../../../store/inventory/locked-tenant.js';
 import { judgeResult } from '../../../store/ledger/results.rules.js';
@@ -65,6 +66,8 @@ export class Ledger implements LedgerView {
   /** Signals that the relay has not sent yet. */
   readonly wakeUps: WakeUp[] = [];
   inventoryIsStale = false;
+  /** Hears of each line and message when it is written, in the middle of its transaction. */
+  onWritten: (written: { readonly line?: SeenLine; readonly message?: SeenMessage }) => void = () => undefined;
   private readonly clock: () => number;
   private readonly purgeGraceMs: number;
   private readonly tenantPolicy: DeletionPolicy;
@@ -169,11 +172,14 @@ export class Ledger implements LedgerView {
   private afterTheEnd(row: Row, runId: string): ClaimAnswer {
     const heir = this.deletions.find((other) => other.workflowId === row.workflowId && other.claimedRun === runId && isLive(other));
     if (heir) return this.claimed(heir);
-    return row.status === 'DUPLICATE' ? notOurs : { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED' };
+    if (row.status === 'DUPLICATE') return notOurs;
+    const leftOver = this.deletions.filter((other) => other.workflowId === row.workflowId && other.claimedRun === null && other.status === 'PENDING');
+    return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', leftOver: leftOver.map(({ input }) => input) };
   }
 
   private claimed(row: Row): ClaimAnswer {
     const joined = this.joinedTo(row);
+    const lines = row.attempt > 0 ? this.timeline.filter(({ requestId }) => requestId === row.requestId) : [];
     const isHard = [row, ...joined].some(({ input }) => input.graceMs === 0);
     return {
       outcome: 'claimed', requestId: row.requestId, status: row.status, attempt: row.attempt, step: row.step, held: row.held, failureCode: row.failureCode,
@@ -182,6 +188,7 @@ export class Ledger implements LedgerView {
       joined: joined.map(({ requestId }) => requestId),
       dueInMs: row.dueAtMs - this.clock(),
       succeededAttempt: this.attemptsOf(row).find(({ result }) => result === 'SUCCESS')?.attempt ?? null,
+      ...retriesSoFar(lines, row.failureCode),
     };
   }
 
@@ -336,7 +343,7 @@ export class Ledger implements LedgerView {
 
   showHold(call: StepCall): NotedAnswer {
     return this.step('showHold', call, (row) => {
-      row.status = 'ON_HOLD';
+      Object.assign(row, { status: 'ON_HOLD', parkedAtMs: undefined });
       this.note(row, 'on hold', 'stopped before');
       this.wakeTenantOf(row);
       return { outcome: 'noted' };
@@ -355,6 +362,8 @@ export class Ledger implements LedgerView {
   cancel(call: ActCall): CancelAnswer {
     return this.step('cancel', call, (row): CancelAnswer => {
       const requestId = call.act.requestId ?? row.requestId;
+      const done = this.attemptsOf(row).find(({ result }) => result === 'SUCCESS');
+      if (done) return { outcome: 'succeeded', attempt: done.attempt };
       const joined = this.joinedTo(row);
       if (requestId !== row.requestId) {
         const one = joined.find((other) => other.requestId === requestId);
@@ -390,11 +399,15 @@ export class Ledger implements LedgerView {
     const tenant = this.tenant(tenantId);
     const underWay = this.deletions.filter((row) => row.tenantId === tenantId && row.kind === 'service' && (row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW'));
     const verdict = decideOnTenant(tenant, this.activeServices(tenantId).length, underWay.length);
+    const begun = this.latestCleanUp(tenant);
+    if (begun && !isFinal(begun.status)) return { outcome: 'clean-up', input: begun.input };
     if (verdict !== 'becomes-empty' && verdict !== 'empty') return { outcome: 'nothing', why: verdict };
     if (verdict === 'becomes-empty') {
       Object.assign(tenant, { status: 'EMPTY', emptyings: tenant.emptyings + 1 });
       const requestId = tenantRequestId(tenantId, tenant.emptyings);
-      this.outbox.push({ requestId, destination: TOPICS.tenantLifecycle, key: tenantId, eventType: 'TENANT_EMPTY', eventId: `${requestId}/TENANT_EMPTY/1` });
+      const message = { requestId, destination: TOPICS.tenantLifecycle, key: tenantId, eventType: 'TENANT_EMPTY', eventId: `${requestId}/TENANT_EMPTY/1` };
+      this.outbox.push(message);
+      this.onWritten({ message });
       if (purgeAfter(tenant) === 'automatic') this.openCleanUp(tenant, requestId, this.purgeGraceMs);
     }
     const latest = this.latestCleanUp(tenant);
@@ -458,7 +471,9 @@ export class Ledger implements LedgerView {
     for (const attempt of this.attemptsOf(row)) if (attempt.attempt === number && attempt.result === null) attempt.timedOut = true;
   }
   private note(row: Row, what: string, cause: string, act?: PersonAct): void {
-    this.timeline.push({ requestId: row.requestId, what, status: row.status, attempt: row.attempt, cause, person: act?.by ?? null, atMs: this.clock() });
+    const line = { requestId: row.requestId, what, status: row.status, attempt: row.attempt, cause, person: act?.by ?? null, atMs: this.clock() };
+    this.timeline.push(line);
+    this.onWritten({ line });
   }
   private send(row: Row, destination: string, eventType: string, eventId: string, key = row.workflowId): void {
     this.outbox.push({ requestId: row.requestId, destination, key, eventType, eventId });

@@ -46,6 +46,8 @@ export const DELETION_STATUS = defineSearchAttributeKey('DeletionStatus', 'KEYWO
 export class VirtualTemporal {
   nowMs = Date.UTC(2026, 0, 1);
   readonly executions: Execution[] = [];
+  /** Hears of every call, for whoever looks into a walk. */
+  trace: (line: string) => void = () => undefined;
   readonly faults: Faults = { answersToLose: 0, taskToLose: undefined, meanwhile: undefined, ledgerAway: undefined, workerDown: false };
   private readonly open = new Map<string, Execution>();
   private readonly activities: ActivityTable;
@@ -206,6 +208,7 @@ export class VirtualTemporal {
     if (!activity) throw new Error(`the ledger has no activity ${name}`);
     const once = () => asSent(activity(...(asSent(args) as unknown[])));
     let answer = once();
+    this.trace(`  ${name} ${JSON.stringify(args)} -> ${JSON.stringify(answer)}`);
     for (; this.faults.answersToLose > 0; this.faults.answersToLose--) answer = once();
     const { step } = (name === 'claim' ? answer : args[0]) as { step?: number };
     if (execution.stepSinceReset !== undefined && step !== undefined) execution.stepSinceReset = step;

@@ -3,8 +3,9 @@ import {
 } from '../../../contracts/names/index.js';
 import { nextReminder, type ActName } from '../../../workflows/deletion.rules.js';
 import { Ledger, type Row } from './ledger.js';
+import type { SeenLine, SeenMessage } from './ledger-view.js';
 import { ledgerFaults } from './ledger-invariants.js';
-import { DELETION_STATUS, VirtualTemporal, type ActivityTable, type Execution } from './virtual-temporal.js';
+import { DELETION_STATUS, VirtualTemporal, type ActivityTable, type Execution, type Faults } from './virtual-temporal.js';
 import type { RunIdentity, VirtualUpdate } from './virtual-run.js';
 
 type WorkflowFunction = RunIdentity['type'];
@@ -32,6 +33,9 @@ export const TENANT = 't1';
 export const subjectOfUser: Subject = { kind: 'user', subjectRef: 'v1.ref' };
 export const subjectOfService = (serviceInstanceId: string): Subject => ({ kind: 'service', tenantId: TENANT, serviceType: 'db', serviceInstanceId });
 
+/** Why a deletion is parked without an attempt that failed. */
+const NO_ATTEMPT_FAILED: readonly string[] = ['DEPENDENCY_BLOCKED', 'PROVISIONED_ANEW'];
+
 /** Everything that one walk goes through: Temporal and the ledger in memory, and the bridges and persons around them. */
 export class World {
   readonly temporal: VirtualTemporal;
@@ -42,17 +46,23 @@ export class World {
   readonly toRedeliver = new Set<() => void>();
   /** Attempts whose SUCCESS came before the end of their deletion, by job. */
   readonly succeeded = new Set<string>();
+  /** Workflows that were terminated once: their requests wait for the next one of that subject. */
+  readonly terminated = new Set<string>();
+  /** A run was reset: what persons had asked comes again, and time counts from then. */
+  wasReset = false;
+  /** Since when worker and ledger have been there without a break. */
+  ableSinceMs = 0;
   private readonly workflows: Workflows;
   private readonly asked: Asked[] = [];
   private acts = 0;
-  private linesSeen = 0;
-  private messagesSeen = 0;
+  private readonly atOnce: string[] = [];
 
   constructor(workflows: Workflows, terms: Terms) {
     this.workflows = workflows;
     this.terms = terms;
     const ledger: Ledger = new Ledger({ clock: () => this.temporal.nowMs, purgeGraceMs: terms.purgeGraceMs, tenantPolicy: terms.policy });
     this.ledger = ledger;
+    ledger.onWritten = (written) => this.judge(written);
     const activities: ActivityTable = {
       claim: (call: never) => ledger.claim(call), trigger: (call: never) => ledger.trigger(call), confirmEmpty: (call: never) => ledger.confirmEmpty(call),
       complete: (call: never) => ledger.complete(call), noteFailedAttempt: (call: never) => ledger.noteFailedAttempt(call), park: (call: never) => ledger.park(call),
@@ -61,6 +71,7 @@ export class World {
       decideEmptying: (tenantId: never) => ledger.decideEmptying(tenantId), requestErasure: (call: never) => ledger.requestErasure(call),
     };
     this.temporal = new VirtualTemporal(activities, terms.schedule);
+    if (process.env['MODEL_TRACE']) this.temporal.trace = (line) => console.log(line);
   }
 
   // The bridges.
@@ -127,6 +138,13 @@ export class World {
     this.temporal.update(workflowId, UPDATES.erase, { by: `p${++this.acts}` });
   }
 
+  /** Ends what has gone wrong so far. */
+  able(without: Partial<Faults>): void {
+    const { faults } = this.temporal;
+    if (faults.workerDown || faults.ledgerAway !== undefined) this.ableSinceMs = this.temporal.nowMs;
+    Object.assign(faults, without);
+  }
+
   // What must hold.
 
   /** Whether everything that has come was told and done: then the workflows and the ledger must say the same. */
@@ -137,7 +155,7 @@ export class World {
 
   /** What does not hold, in words. */
   faults(): string[] {
-    const faults = [...ledgerFaults(this.ledger), ...this.temporalFaults(), ...this.actFaults(), ...this.newFaults(), ...this.fenceFaults(), ...this.successFaults()];
+    const faults = [...ledgerFaults(this.ledger), ...this.temporalFaults(), ...this.actFaults(), ...this.atOnce, ...this.fenceFaults(), ...this.successFaults()];
     return this.isAtRest() ? [...faults, ...this.restFaults()] : faults;
   }
 
@@ -157,7 +175,7 @@ export class World {
     const { timeline } = this.ledger;
     for (let n = 1; n <= this.acts; n++) {
       const lines = timeline.filter(({ person, what }) => person === `p${n}` && what !== 'asked for');
-      if (lines.length > 1) faults.push(`what p${n} asked was done ${lines.length} times: ${lines.map(({ requestId, what }) => `${what} ${requestId}`).join(', ')}`);
+      if (lines.length > 1 && !this.wasReset) faults.push(`what p${n} asked was done ${lines.length} times: ${lines.map(({ requestId, what }) => `${what} ${requestId}`).join(', ')}`);
     }
     for (const { by, name, update } of this.asked) {
       if (update.state !== 'done' || name === 'retry') continue;
@@ -166,28 +184,26 @@ export class World {
     return faults;
   }
 
-  /** What has come since the last look: judged by the state that it was written in, or nearly. */
-  private newFaults(): string[] {
-    const faults: string[] = [];
+  /** Judges what is written by the state that it is written in. */
+  private judge({ line, message }: { readonly line?: SeenLine; readonly message?: SeenMessage }): void {
     const { ledger } = this;
-    for (const line of ledger.timeline.slice(this.linesSeen)) {
-      const row = ledger.deletions.find(({ requestId }) => requestId === line.requestId);
-      if (line.what === 'sent to Airflow' && row?.kind === 'service') faults.push(...this.dependencyFaults(row));
-      if (line.what === 'sent to Airflow' && row?.kind === 'tenant' && ledger.tenants.some(({ tenantId, status }) => tenantId === row.tenantId && status === 'ACTIVE')) {
-        faults.push(`the clean-up ${line.requestId} was sent while the tenant is in use`);
-      }
-      const failed = /^attempt (\d+): /.exec(line.what === 'attempt failed' ? line.cause : '');
-      if (failed && Number(failed[1]) !== line.attempt) faults.push(`attempt ${failed[1] ?? ''} of ${line.requestId} was counted as failed, at attempt ${line.attempt}`);
+    const row = ledger.deletions.find(({ requestId }) => requestId === line?.requestId);
+    if (line && row && line.what === 'sent to Airflow') {
+      if (row.kind === 'service') this.atOnce.push(...this.dependencyFaults(row));
+      if (row.kind === 'tenant' && ledger.services.some(({ status }) => status === 'ACTIVE')) this.atOnce.push(`the clean-up ${line.requestId} was sent while the tenant is in use`);
     }
-    for (const message of ledger.outbox.slice(this.messagesSeen)) {
-      if (message.eventType !== 'TENANT_EMPTY') continue;
+    if (line && (line.what === 'attempt failed' || (line.what === 'parked' && !NO_ATTEMPT_FAILED.includes(line.cause)))) {
+      const attempt = ledger.attempts.find((one) => one.requestId === line.requestId && one.attempt === line.attempt);
+      const isOverdue = line.cause.includes('RESULT_TIMEOUT') && this.temporal.nowMs - (row?.sentAtMs ?? 0) >= this.terms.policy.resultTimeoutMs;
+      // A SUCCESS that the workflow has not heard of yet does not keep it from what it does before it hears.
+      if (!attempt || (attempt.result === null && !isOverdue)) this.atOnce.push(`attempt ${line.attempt} of ${line.requestId} was counted as failed (${line.cause}) without a result`);
+      if (line.what === 'attempt failed' && !line.cause.startsWith(`attempt ${line.attempt}: `)) this.atOnce.push(`${line.cause} of ${line.requestId} was counted at attempt ${line.attempt}`);
+    }
+    if (message?.eventType === 'TENANT_EMPTY') {
       const active = ledger.services.filter(({ status }) => status === 'ACTIVE');
       const underWay = ledger.deletions.filter(({ kind, status }) => kind === 'service' && (status === 'PENDING' || status === 'SENT_TO_AIRFLOW'));
-      if (active.length + underWay.length > 0) faults.push(`TENANT_EMPTY with ${active.length} services and ${underWay.length} deletions under way`);
+      if (active.length + underWay.length > 0) this.atOnce.push(`TENANT_EMPTY with ${active.length} services and ${underWay.length} deletions under way`);
     }
-    this.linesSeen = ledger.timeline.length;
-    this.messagesSeen = ledger.outbox.length;
-    return faults;
   }
 
   /** Nothing active may depend on what is sent, unless both depend on each other and both are to be deleted. */
@@ -233,7 +249,7 @@ export class World {
       if (!execution) continue;
       if (row.claimedRun === null) {
         if (this.toRedeliver.size === 0 && !this.waitsBehind(execution, row)) faults.push(`${row.requestId} is lost: nobody has claimed it`);
-      } else if (execution.stepSinceReset !== undefined && execution.stepSinceReset < row.step) {
+      } else if (execution.stepSinceReset !== undefined && (execution.stepSinceReset < row.step || (execution.run.query('status') as WorkflowStatus).requestId !== row.requestId)) {
         // Was reset to where it does not know yet what the ledger knows.
       } else if (row.claimedRun === execution.identity.firstRunId) faults.push(...this.disagreements(execution, row));
       else if (row.kind !== 'tenant') faults.push(`${row.requestId} is lost: claimed by ${row.claimedRun}, and ${execution.identity.firstRunId} runs`);
@@ -245,7 +261,6 @@ export class World {
   private waitsBehind(_execution: Execution, row: Row): boolean {
     return this.terminated.has(row.workflowId);
   }
-  readonly terminated = new Set<string>();
 
   private disagreements({ run }: Execution, row: Row): string[] {
     const says = run.query('status') as WorkflowStatus;
@@ -265,9 +280,10 @@ export class World {
     compare('needing attention', shown === 'FAILED' || shown === 'TIMEOUT', isParked(row.status));
     const succeeded = this.ledger.attempts.some(({ requestId, result }) => requestId === row.requestId && result === 'SUCCESS');
     if (succeeded && this.toRedeliver.size === 0) faults.push(`${row.requestId} had a SUCCESS, and goes on`);
-    if (row.parkedAtMs !== undefined && isParked(row.status)) {
-      const told = this.ledger.timeline.filter(({ requestId, what }) => requestId === row.requestId && (what === 'told again' || what === 'parked')).at(-1);
-      const lastMs = Math.max(told?.atMs ?? 0, row.parkedAtMs);
+    if (row.parkedAtMs !== undefined && isParked(row.status) && !this.wasReset) {
+      const family = this.ledger.deletions.filter(({ workflowId }) => workflowId === row.workflowId).map(({ requestId }) => requestId);
+      const told = this.ledger.timeline.findLast(({ requestId, what }) => family.includes(requestId) && (what === 'told again' || what === 'parked'));
+      const lastMs = Math.max(told?.atMs ?? 0, row.parkedAtMs, this.ableSinceMs);
       const silentMs = this.temporal.nowMs - lastMs;
       if (silentMs > nextReminder(row.input.policy.parkingWindowMs, row.dueAtMs - lastMs).inMs) faults.push(`${row.requestId} is parked, and nobody was told for ${silentMs} ms`);
     }
