@@ -83,7 +83,7 @@ function sendingFaults({ timeline, deletions }: Pick<LedgerView, 'timeline' | 'd
         break;
       case 'cancelled':
         // The last one: nobody carries on, which would be noted before it.
-        if (!timeline.some((other) => other.what === 'carries on' && other.cause.includes(line.requestId)) && row.claimedRun !== null) Object.assign(subject, { held: false, sent: 0 });
+        if (!timeline.some((other) => other.what === 'carries on' && (other.cause === line.requestId || other.cause.startsWith(`${line.requestId}, `))) && row.claimedRun !== null) Object.assign(subject, { held: false, sent: 0 });
         break;
       case 'retry':
       case 'parked':

@@ -390,7 +390,7 @@ export class Ledger implements LedgerView {
   private handOver(from: Row, to: Row): void {
     for (const attempt of this.attemptsOf(from)) attempt.requestId = to.requestId;
     for (const other of this.deletions) if (other.duplicateOf === from.requestId && other !== to) other.duplicateOf = to.requestId;
-    Object.assign(to, { attempt: from.attempt, held: from.held });
+    Object.assign(to, { attempt: from.attempt, held: from.held, step: from.step, answers: [] });
   }
 
   // The activities of a tenant.

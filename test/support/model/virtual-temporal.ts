@@ -128,6 +128,9 @@ export class VirtualTemporal {
 
   /** Moves the clock, timer by timer, and lets the runs go on at each; stops early after many of them. */
   async advance(ms: number): Promise<void> {
+    // A task that was lost is made again within seconds, whether more has come or not.
+    for (const execution of this.open.values()) execution.waitsForMore = false;
+    await this.settle();
     const untilMs = this.nowMs + ms;
     for (let timers = 0; timers < MOST_TIMERS_AT_ONCE; timers++) {
       const dueMs = this.nextTimerMs();
