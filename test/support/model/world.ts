@@ -1,7 +1,7 @@
 import {
   isFinal, isParked, SIGNALS, UPDATES, workflowIdFor, type DeletionInput, type DeletionPolicy, type FailureCode, type PersonAct, type Subject, type WorkflowStatus,
 } from '../../../contracts/names/index.js';
-import { nextReminder, type ActName } from '../../../workflows/deletion.rules.js';
+import type { ActName } from '../../../workflows/deletion.rules.js';
 import { Ledger, type Row } from './ledger.js';
 import type { SeenLine, SeenMessage } from './ledger-view.js';
 import { ledgerFaults } from './ledger-invariants.js';
@@ -285,7 +285,7 @@ export class World {
       const told = this.ledger.timeline.findLast(({ requestId, what }) => family.includes(requestId) && (what === 'told again' || what === 'parked'));
       const lastMs = Math.max(told?.atMs ?? 0, row.parkedAtMs, this.ableSinceMs);
       const silentMs = this.temporal.nowMs - lastMs;
-      if (silentMs > nextReminder(row.input.policy.parkingWindowMs, row.dueAtMs - lastMs).inMs) faults.push(`${row.requestId} is parked, and nobody was told for ${silentMs} ms`);
+      if (silentMs > row.input.policy.parkingWindowMs) faults.push(`${row.requestId} is parked, and nobody was told for ${silentMs} ms`);
     }
     return faults;
   }
