@@ -23,17 +23,17 @@ export interface Claimed {
   readonly succeededAttempt: number | null;
   /** Why it is parked, when it is. */
   readonly failureCode: FailureCode | null;
-  /** Automatic retries since someone last moved it. */
-  readonly retriesUsed: number;
+  /** Automatic retries since someone last moved it. Histories of before have none. */
+  readonly retriesUsed?: number;
   /** Why the next attempt is made, when the ledger knows. */
-  readonly cause: string | null;
+  readonly cause?: string | null;
 }
 /** This very chain of runs has ended it. */
 export interface HasEnded {
   readonly outcome: 'ended';
   readonly status: 'COMPLETED' | 'CANCELLED';
-  /** Requests of the same subject that nobody has taken up: a completion may have set them free. */
-  readonly leftOver: readonly DeletionInput[];
+  /** Requests of the same subject that nobody has taken up: a completion may have set them free. Histories of before have none. */
+  readonly leftOver?: readonly DeletionInput[];
 }
 export type ClaimAnswer = Claimed | HasEnded | NotOurs;
 

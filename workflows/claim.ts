@@ -11,7 +11,7 @@ import { showParked, stayParked, wasUnparked } from './parking.js';
 export async function claim(deletion: Deletion): Promise<number> {
   const answer = await call('claim', { ...nextStep(deletion), step: 0 });
   if (answer.outcome === 'ended') {
-    deletion.inbox.joins.push(...answer.leftOver);
+    deletion.inbox.joins.push(...(answer.leftOver ?? []));
     end(deletion, answer.status);
     return 0;
   }
@@ -30,7 +30,7 @@ function takeUp(deletion: Deletion, answer: Claimed): void {
   deletion.sentAtMs = Date.now() - answer.sentMsAgo;
   if (answer.succeededAttempt !== null) deletion.succeededAttempt ??= answer.succeededAttempt;
   // The ledger may know of retries that this run has forgotten; and the run of those of a request that was withdrawn.
-  deletion.retriesUsed = Math.max(deletion.retriesUsed, answer.retriesUsed);
+  deletion.retriesUsed = Math.max(deletion.retriesUsed, answer.retriesUsed ?? 0);
   deletion.cause = answer.cause ?? deletion.cause;
   if (status !== 'SENT_TO_AIRFLOW' || deletion.failure?.attempt !== attempt) delete deletion.failure;
   if (isParked(status)) {
