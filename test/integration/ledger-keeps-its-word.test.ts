@@ -16,7 +16,7 @@ let drop: () => Promise<void>;
 beforeAll(async () => {
   const testDatabase = await createTestDatabase();
   database = openDatabase({ url: testDatabase.databaseUrl });
-  drop = testDatabase.drop;
+  drop = () => testDatabase.drop();
   await migrate(database);
   const deps = { database, topicPrefix: 'nova', inventoryMaxStalenessMs: 3_600_000, tenantPurgeGraceMs: 0, tenantPolicy: testPolicy, events: gatherEvents() };
   activities = createActivities(deps, () => undefined);

@@ -85,17 +85,16 @@ async function walkInStep(house: WorkflowHouse, walks: readonly ServerWalk[], sk
   }
   let ended = 0;
   for (let round = 0; round < MOST_ROUNDS && runs.size > 0; round++) {
-    let waits = false;
-    await Promise.all([...runs.keys()].map(async (run) => {
+    const waits = await Promise.all([...runs.keys()].map(async (run) => {
       const { left, waitsForTime, faults } = await run.towardsTheEnd().catch((error: unknown) => ({ left: [], waitsForTime: false, faults: inWords(error) }));
-      waits ||= waitsForTime;
       if (faults.length > 0) giveUp(run, faults);
       else if (left.length === 0) {
         ended++;
         runs.delete(run);
       } else if (round === MOST_ROUNDS - 1) giveUp(run, ['not everything ends:', ...left, ...(await run.view()).timeline.map(({ requestId, what, cause }) => `  ${requestId} ${what}: ${cause}`)]);
+      return waitsForTime;
     }));
-    if (waits && round % 3 === 2) await skip(HOUR_MS);
+    if (waits.includes(true) && round % 3 === 2) await skip(HOUR_MS);
     else await pause(100);
   }
   return { ended, broken };

@@ -13,6 +13,10 @@ export class ContinuedAsNew extends Error {
 
 let current: VirtualRun | undefined;
 
+function turnOf(run: VirtualRun | undefined): void {
+  current = run;
+}
+
 /** Whose code runs now: the runs of one process take turns. */
 export function running(): VirtualRun {
   if (!current) throw new Error('workflow code ran outside of its turn');
@@ -108,7 +112,7 @@ export class VirtualRun {
     this.continueAsNewSuggested = historyIsLong;
     const clock = Date.now;
     Date.now = () => this.atMs;
-    current = this;
+    turnOf(this);
     try {
       for (const job of jobs) {
         this.handle(job);
@@ -117,7 +121,7 @@ export class VirtualRun {
       do await microtasks();
       while (this.lookAtConditions());
     } finally {
-      current = undefined;
+      turnOf(undefined);
       Date.now = clock;
     }
   }
@@ -125,7 +129,8 @@ export class VirtualRun {
   private handle(job: Job): void {
     switch (job.what) {
       case 'start':
-        return this.start();
+        this.start();
+        return;
       case 'signal':
       case 'update': {
         const handler = this.handlers.get(handlerOf(job));
@@ -146,7 +151,8 @@ export class VirtualRun {
         return;
       }
       case 'cancel-workflow':
-        return this.rejectCancelRequested(new Error('cancelled from outside'));
+        this.rejectCancelRequested(new Error('cancelled from outside'));
+        return;
     }
   }
 
@@ -193,11 +199,11 @@ export class VirtualRun {
   /** What the run answers to a query of its state. */
   query(name: string): unknown {
     const handler = this.handlers.get(`query ${name}`);
-    current = this;
+    turnOf(this);
     try {
       return handler?.handle(undefined);
     } finally {
-      current = undefined;
+      turnOf(undefined);
     }
   }
 

@@ -177,7 +177,8 @@ export class VirtualTemporal {
     } else {
       await this.callOut(execution, execution.task);
     }
-    if (execution.task && ![...execution.run.calls.values()].some(({ isLocal }) => isLocal)) await this.finishTask(execution, execution.task);
+    const { task } = execution;
+    if (task && ![...execution.run.calls.values()].some(({ isLocal }) => isLocal)) await this.finishTask(execution, task);
   }
 
   private async callOut(execution: Execution, task: NonNullable<Execution['task']>): Promise<void> {
@@ -234,7 +235,8 @@ export class VirtualTemporal {
     if (!ending) return;
     if (ending.how === 'broken') {
       execution.error = ending.error;
-      return this.close(execution, 'broken');
+      this.close(execution, 'broken');
+      return;
     }
     this.close(execution, ending.how);
     if (ending.how === 'completed') execution.result = ending.result;
@@ -242,7 +244,7 @@ export class VirtualTemporal {
       const { attributes, args } = ending.by;
       this.open_({
         ...execution.identity,
-        args: asSent(args) as unknown[],
+        args: asSent(args),
         attributesAtStart: attributes ? new TypedSearchAttributes([...attributes]) : execution.run.attributes,
       });
     }

@@ -265,7 +265,7 @@ export class World {
   private disagreements({ run }: Execution, row: Row): string[] {
     const says = run.query('status') as WorkflowStatus;
     const joined = this.ledger.deletions.filter(({ duplicateOf, outcome }) => duplicateOf === row.requestId && outcome === null).map(({ requestId }) => requestId).sort();
-    const shown = run.attributes.get(DELETION_STATUS) as string | undefined;
+    const shown = run.attributes.get(DELETION_STATUS);
     const faults: string[] = [];
     const compare = (what: string, workflow: unknown, ledger: unknown) => {
       if (JSON.stringify(workflow) !== JSON.stringify(ledger)) faults.push(`${row.requestId}: ${what} is ${JSON.stringify(workflow)} to the workflow, and ${JSON.stringify(ledger)} to the ledger`);
