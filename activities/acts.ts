@@ -45,7 +45,7 @@ export const showHold =
   (deps: ActivityDeps): Activities['showHold'] =>
   (call) =>
     runStep(deps.database, 'showHold', call, async (deletion): Promise<NotedAnswer> => {
-      deletion.change({ status: 'ON_HOLD' });
+      deletion.change({ status: 'ON_HOLD', parkedAt: null });
       deletion.note({ what: 'on hold', cause: 'a person had stopped it before its next trigger' });
       await wakeWaitingTenant(deletion);
       return { outcome: 'noted' };
@@ -71,6 +71,8 @@ export const cancel =
   (call) =>
     runStep(deps.database, 'cancel', call, async (deletion): Promise<CancelAnswer> => {
       const requestId = call.act.requestId ?? deletion.row.requestId;
+      const done = (await deletion.attempts()).find(({ result }) => result === 'SUCCESS');
+      if (done) return { outcome: 'succeeded', attempt: done.attempt };
       const joined = await deletion.joined();
       if (requestId !== deletion.row.requestId) {
         const one = joined.find((candidate) => candidate.row.requestId === requestId);

@@ -27,11 +27,17 @@ export interface Claimed {
   readonly succeededAttempt: number | null;
   /** Why it is parked, when it is. */
   readonly failureCode: FailureCode | null;
+  /** Automatic retries since someone last moved it. Histories of before have none. */
+  readonly retriesUsed?: number;
+  /** Why the next attempt is made, when the ledger knows. */
+  readonly cause?: string | null;
 }
 /** This very chain of runs has ended it. */
 export interface HasEnded {
   readonly outcome: 'ended';
   readonly status: 'COMPLETED' | 'CANCELLED';
+  /** Requests of the same subject that nobody has taken up: a completion may have set them free. Histories of before have none. */
+  readonly leftOver?: readonly DeletionInput[];
 }
 export type ClaimAnswer = Claimed | HasEnded | NotOurs;
 
@@ -104,6 +110,8 @@ export type CancelAnswer =
   /** One request of several was withdrawn; the deletion goes on, under `requestId`. */
   | { readonly outcome: 'withdrawn'; readonly requestId: string; readonly withdrawn: string }
   | { readonly outcome: 'unknown-request'; readonly requestId: string }
+  /** Too late: the ledger has a SUCCESS of this attempt, of which the workflow has not heard yet. */
+  | { readonly outcome: 'succeeded'; readonly attempt: number }
   | NotOurs;
 
 /** What is to be done for a tenant now. */

@@ -1,12 +1,13 @@
 import { isFinal } from '../contracts/names/index.js';
 import type { Transaction } from '../store/database.js';
-import { lockDeletion, type OpenDeletion } from '../store/ledger/locked-deletion.js';
-import type { Deletion } from '../store/ledger/rows.js';
+import { lockDeletion, type LockedDeletion, type OpenDeletion } from '../store/ledger/locked-deletion.js';
+import type { Attempt, Deletion, TimelineEntry } from '../store/ledger/rows.js';
 import { notOurs, type StepCall } from '../store/ledger/step.js';
 import type { Activities, ClaimAnswer, ClaimCall } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
+import { retriesSoFar } from './retries.rules.js';
 import { sendAttempt } from './trigger.js';
 
 /**
@@ -24,7 +25,7 @@ export const claim =
       if (!deletion) return notOurs(`the ledger has no request ${call.requestId}`);
       const { row } = deletion;
       if (isFinal(row.status)) return row.claimedRun === call.runId ? afterTheEnd(tx, deletion, call) : notOurs(`the request has ended as ${row.status}`);
-      if (row.claimedRun === call.runId) return claimedAnswer(deletion);
+      if (row.claimedRun === call.runId) return claimedAnswer(deletion, await readPast(deletion));
       // A tenant's clean-up has no request that could be sent again: the tenant's next workflow takes it up.
       if (row.claimedRun !== null && row.kind !== 'tenant') return notOurs('another run has claimed the request');
       if (lost !== undefined) await takeOver(lost, deletion);
@@ -32,7 +33,9 @@ export const claim =
       deletion.note({ what: 'claimed', cause: row.claimedRun === null ? 'its workflow has started' : 'its workflow was terminated; another takes it up' });
       const ended = await sendAtOnce(deps, deletion, call);
       deletion.flush();
-      return ended ?? claimedAnswer(deletion);
+      if (ended) return ended;
+      const isNew = row.claimedRun === null && lost === undefined;
+      return claimedAnswer(deletion, isNew ? NO_PAST : await readPast(deletion));
     });
   };
 
@@ -52,14 +55,36 @@ async function afterTheEnd(tx: Transaction, { row }: OpenDeletion, { runId }: St
     [row.workflowId, runId],
   );
   const deletion = heir && (await lockDeletion(tx, heir.requestId));
-  if (deletion && !isFinal(deletion.row.status)) return claimedAnswer(deletion);
-  return row.status === 'DUPLICATE' ? notOurs('the request has joined another') : { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED' };
+  if (deletion && !isFinal(deletion.row.status)) return claimedAnswer(deletion, await readPast(deletion));
+  if (row.status === 'DUPLICATE') return notOurs('the request has joined another');
+  const leftOver = await tx.rows<Pick<Deletion, 'input'>>(
+    `SELECT input FROM deletions WHERE workflow_id = $1 AND claimed_run IS NULL AND status = 'PENDING' ORDER BY received_at`,
+    [row.workflowId],
+  );
+  return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', leftOver: leftOver.map(({ input }) => input) };
 }
 
-async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
+/** What has become of a deletion before it was claimed now. */
+interface Past {
+  readonly attempts: readonly Attempt[];
+  readonly lines: readonly Pick<TimelineEntry, 'what' | 'cause'>[];
+  readonly joined: readonly LockedDeletion[];
+}
+
+const NO_PAST: Past = { attempts: [], lines: [], joined: [] };
+
+async function readPast(deletion: OpenDeletion): Promise<Past> {
+  const { tx, row } = deletion;
+  const [attempts, lines, joined] = await Promise.all([
+    deletion.attempts(),
+    tx.rows<Past['lines'][number]>('SELECT what, cause FROM timeline WHERE request_id = $1 ORDER BY id', [row.requestId]),
+    deletion.joined(),
+  ]);
+  return { attempts, lines, joined };
+}
+
+function claimedAnswer(deletion: OpenDeletion, { attempts, lines, joined }: Past): ClaimAnswer {
   const { row, now } = deletion;
-  const attempts = row.attempt > 0 ? await deletion.attempts() : [];
-  const joined = await deletion.joined();
   const isHard = [deletion, ...joined].some((request) => request.row.input.graceMs === 0);
   return {
     outcome: 'claimed',
@@ -74,6 +99,7 @@ async function claimedAnswer(deletion: OpenDeletion): Promise<ClaimAnswer> {
     dueInMs: row.dueAt.getTime() - now.getTime(),
     succeededAttempt: attempts.find((attempt) => attempt.result === 'SUCCESS')?.attempt ?? null,
     failureCode: row.failureCode,
+    ...retriesSoFar(lines, row.failureCode),
   };
 }
 

@@ -21,6 +21,9 @@ export const decideEmptying =
       const tenant = await lockTenant(tx, tenantId);
       const activeServices = (await tenant.activeServices()).length;
       const verdict = decideOnTenant(tenant.row, activeServices, await tenant.deletionsUnderWay());
+      const latest = await latestCleanUp(tx, tenantId, tenant.row.emptyings);
+      // Whatever the tenant is by now: a clean-up that has begun is carried to its end, be it that it is cancelled.
+      if (latest && !latest.ended) return { outcome: 'clean-up', input: latest.input };
       switch (verdict) {
         case 'unknown':
           return { outcome: 'nothing', why: 'the inventory never heard of the tenant' };
@@ -28,16 +31,18 @@ export const decideEmptying =
           return { outcome: 'nothing', why: `the tenant has ${activeServices} active services` };
         case 'deletions-under-way':
           return { outcome: 'nothing', why: 'deletions of its services are under way; the last of them asks again' };
-        case 'becomes-empty':
-          becomeEmpty(deps, tenant);
-          return unfinishedCleanUp(tenant);
+        case 'becomes-empty': {
+          const input = becomeEmpty(deps, tenant);
+          return input ? { outcome: 'clean-up', input } : { outcome: 'nothing', why: 'the tenant is empty, and nobody asked to erase it' };
+        }
         case 'empty':
-          return unfinishedCleanUp(tenant);
+          return { outcome: 'nothing', why: latest ? `the clean-up ${latest.requestId} has ended` : 'the tenant is empty, and nobody asked to erase it' };
       }
     });
   };
 
-function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): void {
+/** @returns the clean-up that follows, if one does */
+function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): DeletionInput | undefined {
   const { tenantId, emptyings } = tenant.row;
   const emptying = emptyings + 1;
   const now = new Date();
@@ -54,15 +59,8 @@ function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): void {
       occurredAt: now,
     }),
   ]);
-  if (purge === 'automatic') openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs);
   if (purge === 'ask-a-person') deps.events.tenantDecisionNeeded(tenantId);
-}
-
-async function unfinishedCleanUp(tenant: LockedTenant): Promise<TenantAnswer> {
-  const latest = await latestCleanUp(tenant.tx, tenant.row.tenantId, tenant.row.emptyings);
-  if (latest === undefined) return { outcome: 'nothing', why: 'the tenant is empty, and nobody asked to erase it' };
-  if (latest.ended) return { outcome: 'nothing', why: `the clean-up ${latest.requestId} has ended` };
-  return { outcome: 'clean-up', input: latest.input };
+  return purge === 'automatic' ? openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs) : undefined;
 }
 
 /** A person has an empty tenant erased: what `tenant erase` asks for. Asked again, it answers with the clean-up that runs. */

@@ -54,6 +54,7 @@ async function waitWhileHeld(deletion: Deletion): Promise<void> {
   deletion.phase = 'held';
   if (!deletion.holdShown && !isOurs(deletion, await call('showHold', nextStep(deletion)))) return;
   deletion.holdShown = true;
+  wasUnparked(deletion);
   await waitUntil(deletion, () => !deletion.held || hasSucceeded(deletion));
 }
 

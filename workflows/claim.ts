@@ -3,7 +3,7 @@ import type { Claimed } from '../activities/answers.js';
 import { end, isOurs, nextStep, type Deletion } from './deletion.js';
 import { call } from './ledger-activities.js';
 import { isEmpty } from './inbox.js';
-import { stayParked } from './parking.js';
+import { showParked, stayParked, wasUnparked } from './parking.js';
 import { showRequest } from './search-attributes.js';
 
 /**
@@ -15,6 +15,7 @@ export async function claim(deletion: Deletion): Promise<number> {
   const nothingWaits = isEmpty(deletion.inbox);
   const answer = await call('claim', { ...nextStep(deletion), step: 0, ...(nothingWaits && { sendFor: deletion.cause }) });
   if (answer.outcome === 'ended') {
+    deletion.inbox.joins.push(...(answer.leftOver ?? []));
     end(deletion, answer.status);
     return 0;
   }
@@ -33,11 +34,15 @@ function takeUp(deletion: Deletion, answer: Claimed): void {
   deletion.dueAtMs = Date.now() + answer.dueInMs;
   deletion.sentAtMs = Date.now() - answer.sentMsAgo;
   if (answer.succeededAttempt !== null) deletion.succeededAttempt ??= answer.succeededAttempt;
+  // The ledger may know of retries that this run has forgotten; and the run of those of a request that was withdrawn.
+  deletion.retriesUsed = Math.max(deletion.retriesUsed, answer.retriesUsed ?? 0);
+  deletion.cause = answer.cause ?? deletion.cause;
   if (status !== 'SENT_TO_AIRFLOW' || deletion.failure?.attempt !== attempt) delete deletion.failure;
   if (isParked(status)) {
     deletion.phase = 'parked';
-    deletion.parkedFor = answer.failureCode ?? 'DAG_FAILED';
+    showParked(deletion, status, answer.failureCode ?? 'DAG_FAILED');
   } else {
+    wasUnparked(deletion);
     deletion.phase = status === 'SENT_TO_AIRFLOW' ? 'sent' : 'pending';
     delete deletion.moved;
   }

@@ -3,7 +3,7 @@ import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/nam
 import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
 import { call } from './ledger-activities.js';
-import { statusAttribute } from './search-attributes.js';
+import { showStatus, statusAttribute } from './search-attributes.js';
 import { waitUntil } from './waiting.js';
 
 /** Tells that automatic ways are used up, or that something blocks, and waits until something or someone moves the deletion. */
@@ -12,11 +12,16 @@ export async function park(deletion: Deletion, status: ParkedStatus, failureCode
   if (deletion.phase === 'parked' && deletion.parkedFor === failureCode) return stayParked(deletion);
   const answer = await call('park', { ...nextStep(deletion), status, failureCode, blockedBy });
   if (!isOurs(deletion, answer)) return;
-  deletion.parkedFor = failureCode;
-  upsertSearchAttributes([statusAttribute(status)]);
-  setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
+  showParked(deletion, status, failureCode, blockedBy);
   deletion.dueAtMs = Date.now() + answer.dueInMs;
   await stayParked(deletion);
+}
+
+/** Calls for a person's attention, unless that is called for already. */
+export function showParked(deletion: Deletion, status: ParkedStatus, failureCode: FailureCode, blockedBy: readonly string[] = []): void {
+  deletion.parkedFor = failureCode;
+  showStatus(status);
+  setCurrentDetails(`**Parked**: ${failureCode}${blockedBy.length > 0 ? ` by ${blockedBy.join(', ')}` : ''}. Signal \`retry\` or \`cancel\`.`);
 }
 
 /** No timer gives a deletion up: it is told of again and again, until a success, a retry, a join, a cancel, or a way made free. */

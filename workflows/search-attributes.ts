@@ -17,6 +17,11 @@ export const requestAttributes = ({ requestId, traceId, gdprMode }: DeletionInpu
 /** Touched after the start only when a person's attention is needed, or no longer is. */
 export const statusAttribute = (status: DeletionStatus): SearchAttributePair => ({ key: DELETION_STATUS, value: status });
 
+/** Shows where a deletion stands, unless that is shown already. */
+export function showStatus(status: DeletionStatus): void {
+  if (workflowInfo().typedSearchAttributes.get(DELETION_STATUS) !== status) upsertSearchAttributes([statusAttribute(status)]);
+}
+
 /** A workflow that goes on for a later request of its subject is found by that. */
 export function showRequest(input: DeletionInput): void {
   const shown = workflowInfo().typedSearchAttributes.get(REQUEST_ID);

@@ -53,7 +53,8 @@ async function takeOut<Item>(waiting: Item[], count: number, work: (items: reado
 
 /** The strongest terms win: a hard request ends a grace period, and any request moves a parked deletion. */
 async function join(deletion: Deletion, inputs: readonly DeletionInput[]): Promise<void> {
-  const others = inputs.filter(({ requestId }) => !deletion.ownRequests.has(requestId));
+  // A request that was delivered twice may be there twice.
+  const others = [...new Map(inputs.map((input) => [input.requestId, input])).values()].filter(({ requestId }) => !deletion.ownRequests.has(requestId));
   if (others.length === 0) return;
   const answer = await call('join', { ...nextStep(deletion), requestIds: others.map(({ requestId }) => requestId) });
   if (!isOurs(deletion, answer)) {
@@ -108,6 +109,9 @@ async function cancel(deletion: Deletion, act: PendingAct['act']): Promise<Answe
       deletion.ownRequests.add(answer.requestId);
       deletion.joined.splice(0, Infinity, ...deletion.joined.filter((id) => id !== answer.withdrawn && id !== answer.requestId));
       return { done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` };
+    case 'succeeded':
+      deletion.succeededAttempt ??= answer.attempt;
+      return { refused: `too late to cancel: attempt ${answer.attempt} has succeeded` };
     case 'unknown-request':
       return { refused: `request ${answer.requestId} is not part of this deletion` };
   }

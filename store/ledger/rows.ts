@@ -65,6 +65,8 @@ export type DeletionChange = Partial<
     | 'jobId'
     | 'generation'
     | 'claimedRun'
+    | 'step'
+    | 'answers'
     | 'held'
     | 'failureCode'
     | 'failureMessage'

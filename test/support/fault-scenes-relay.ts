@@ -108,7 +108,7 @@ const SCENES: Readonly<Record<string, Make>> = {
   },
   'a job is marked as posted': async (world) => {
     const { requestId } = await sent(world, userOf(world));
-    return ({ database }) => markPosted(database, jobIdFor(requestId, 1), 'run-1');
+    return ({ database }) => markPosted(database, [jobIdFor(requestId, 1)]);
   },
   'the run of a revoked job is marked as over': async (world) => {
     const { requestId } = await sent(world, userOf(world));
