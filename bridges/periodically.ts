@@ -6,6 +6,8 @@ export interface PeriodicOptions {
   readonly name: string;
   readonly everyMs: number;
   readonly log: Log;
+  /** Between two runs when it is woken while it is busy, at the least; none when left out. */
+  readonly restMs?: number;
   /** Waits after failures; from a quarter second to 15 s when left out. */
   readonly backoff?: Backoff;
 }
@@ -25,13 +27,13 @@ const USUAL: Backoff = { firstMs: 250, maxMs: 15_000 };
  * Does work at once, and then again and again. A failure is an outage: logged on the 1st, 2nd, 4th, 8th… time, and waited out.
  * @param work may give a number: in how many milliseconds it wants to be called again, if that is sooner than usual.
  */
-export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { name, everyMs, log, backoff = USUAL }: PeriodicOptions): Periodic {
+export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { name, everyMs, restMs = 0, log, backoff = USUAL }: PeriodicOptions): Periodic {
   const stopping = new AbortController();
   const stopped = (): boolean => stopping.signal.aborted;
   let wakings = 0;
   let failures = 0;
   let endWait: (() => void) | undefined;
-  let failing = false;
+  let deaf = false;
 
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -44,6 +46,12 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
       endWait = end;
     });
 
+  const waitDeaf = async (ms: number): Promise<void> => {
+    deaf = true;
+    await wait(ms);
+    deaf = false;
+  };
+
   const run = async (): Promise<void> => {
     while (!stopped()) {
       const wakingsBefore = wakings;
@@ -51,15 +59,15 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
         const againInMs = await work(stopping.signal);
         if (failures > 0) log.info({ failures }, `${name}: goes on`);
         failures = 0;
-        if (wakings === wakingsBefore && !stopped()) await wait(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
+        if (stopped()) return;
+        if (wakings === wakingsBefore) await wait(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
+        else if (restMs > 0) await waitDeaf(restMs);
       } catch (error) {
         if (stopped()) return;
         failures += 1;
         const delayMs = backoffDelayMs(failures, backoff);
         if (Number.isInteger(Math.log2(failures))) log.warn({ err: error, failures, delayMs }, `${name}: failed; trying again`);
-        failing = true;
-        await wait(delayMs);
-        failing = false;
+        await waitDeaf(delayMs);
       }
     }
   };
@@ -68,7 +76,7 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
   return {
     wake: () => {
       wakings++;
-      if (!failing) endWait?.();
+      if (!deaf) endWait?.();
     },
     healthy: () => failures === 0,
     stop: async () => {

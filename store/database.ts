@@ -48,8 +48,8 @@ export interface DatabaseOptions {
 export interface Database extends Queryable {
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** Calls `onNotify` for each NOTIFY on the channel until the returned function is called; `onLost` when the connection breaks. */
-  listen(channel: string, onNotify: () => void, onLost: (error: Error) => void): Promise<() => Promise<void>>;
+  /** Calls `onNotify` with its payload for each NOTIFY on the channel until the returned function is called; `onLost` when the connection breaks. */
+  listen(channel: string, onNotify: (payload: string) => void, onLost: (error: Error) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 

@@ -6,10 +6,10 @@ const ANSWER_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 2_000;
 
 /**
- * Calls `onNotify` for each NOTIFY on the channel until the returned function is called; `onLost` once, when the connection
+ * Calls `onNotify` with its payload for each NOTIFY on the channel until the returned function is called; `onLost` once, when the connection
  * breaks or answers no more.
  */
-export async function listen(config: pg.ClientConfig, channel: string, onNotify: () => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
+export async function listen(config: pg.ClientConfig, channel: string, onNotify: (payload: string) => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
   const client = new pg.Client({ ...config, query_timeout: ANSWER_WITHIN_MS });
   const asking: { timer?: NodeJS.Timeout } = {};
   let over = false;
@@ -19,7 +19,7 @@ export async function listen(config: pg.ClientConfig, channel: string, onNotify:
     clearInterval(asking.timer);
     onLost(error);
   };
-  client.on('notification', onNotify);
+  client.on('notification', ({ payload }) => onNotify(payload ?? ''));
   client.on('error', lost);
   try {
     await client.connect();

@@ -15,6 +15,8 @@ import { listenForRows } from './wake-up.js';
 
 /** As long as a dead member keeps its Kafka partitions. */
 const LEASE_MS = 6_000;
+/** Between two looks at an outbox that goes on being written to: rows gather meanwhile, and go together. */
+const REST_MS = 5;
 const MOST_REFUSALS = 5;
 const REFUSAL_BACKOFF_MS = 500;
 const OUTAGE_BACKOFF = { firstMs: 200, maxMs: 5_000 };
@@ -30,23 +32,25 @@ export const startRelay: StartRole = async (deps) => {
   const { config, log, metrics } = deps;
   const database = await openLedger('relay', deps);
   const producer = createProducer({ kafka: kafkaFor('relay', config, log), log });
-  const senders: Periodic[] = [];
-  const wakeAll = (): void => { for (const sender of senders) sender.wake(); };
-  const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wakeAll });
+  const senders = new Map<SenderOptions['target'], Periodic>();
+  const wake = (target?: SenderOptions['target']): void => {
+    for (const [ofTarget, sender] of senders) if (target === undefined || ofTarget === target) sender.wake();
+  };
+  const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wake });
   const startSender = (part: Pick<SenderOptions, 'target' | 'transport'>): void => {
-    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, onSent: wakeAll, metrics, log });
-    senders.push(periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, log, backoff: OUTAGE_BACKOFF }));
+    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, onSent: () => wake(part.target === 'kafka' ? 'signal' : 'kafka'), metrics, log });
+    senders.set(part.target, periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, restMs: REST_MS, log, backoff: OUTAGE_BACKOFF }));
   };
   startSender({ target: 'kafka', transport: kafkaTransport(producer) });
   const temporal = connectInBackground(deps, ({ client }) => startSender({ target: 'signal', transport: signalTransport(client) }));
-  const wakeUp = listenForRows(database, wakeAll, log);
+  const wakeUp = listenForRows(database, wake, log);
   const upkeep = startUpkeep(deps, database);
 
   return {
     ready: () => leases.healthy(),
     stop: async () => {
       await Promise.all([temporal.stopConnecting(), wakeUp.stop(), ...upkeep.map((one) => one.stop())]);
-      await within(Promise.all(senders.map((sender) => sender.stop())), STOP_WITHIN_MS);
+      await within(Promise.all([...senders.values()].map((sender) => sender.stop())), STOP_WITHIN_MS);
       await leases.stop();
       await within(producer.close(), STOP_WITHIN_MS);
       await temporal.close();

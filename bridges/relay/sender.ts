@@ -55,18 +55,16 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
 async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], resting: Map<string, number>, signal: AbortSignal): Promise<void> {
   const { database, leases, transport, metrics } = options;
   const heldBack = new Set<string>();
-  const marks: Promise<void>[] = [];
   let outage: Error | undefined;
   for (const round of rounds(rows)) {
-    if (signal.aborted) break;
+    if (signal.aborted) return;
     const sendable = round.filter((row) => !heldBack.has(row.requestId) && leases.holds(row.lane));
     // A lane that was lost may be another's by now: nothing of it is sent any more.
     for (const row of round) if (!sendable.includes(row)) heldBack.add(row.requestId);
     if (sendable.length === 0) break;
     const results = await transport(sendable);
     const sent = sendable.filter((_, i) => results[i]?.outcome === 'sent');
-    // Not waited for: what is behind these rows may go as soon as they have arrived.
-    if (sent.length > 0) marks.push(marked(markSent(database, sent.map(({ id }) => id)), options.onSent));
+    await markSent(database, sent.map(({ id }) => id));
     for (const { destination } of sent) metrics.outboxSent.inc({ target: destination });
     for (const [i, row] of sendable.entries()) {
       const result = results[i];
@@ -75,17 +73,9 @@ async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], 
       if (result?.outcome === 'refused') resting.set(row.requestId, await refused(options, row, result.why));
       else outage = result?.error ?? new Error('no answer');
     }
+    if (sent.length > 0) options.onSent();
   }
-  await Promise.all(marks);
   if (outage) throw new RelayOutage(`Rows to ${options.target} could not be sent`, { cause: outage });
-}
-
-/** What waited for rows of the other kind of target sees that they are sent once they are marked. */
-function marked(marking: Promise<void>, onSent: () => void): Promise<void> {
-  const mark = marking.then(onSent);
-  // Its failure is the batch's, at the end of it.
-  mark.catch(() => undefined);
-  return mark;
 }
 
 /** Counts a refusal. @returns when the request is looked at again. */

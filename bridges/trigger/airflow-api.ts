@@ -1,3 +1,4 @@
+import { request, type Dispatcher } from 'undici';
 import type { AirflowCredentials } from '../../platform/config.js';
 import type { Metrics } from '../../platform/metrics.js';
 
@@ -56,11 +57,11 @@ const RUN_STATES = ['queued', 'running', 'success', 'failed'] as const;
 export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, metrics }: AirflowApiOptions): AirflowApi {
   let token: Promise<string> | undefined;
 
-  const fetchJson = async (operation: string, url: string, init: RequestInit): Promise<Answer> => {
+  const fetchJson = async (operation: string, url: string, init: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body'>): Promise<Answer> => {
     try {
-      const response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
-      const text = await response.text();
-      return { status: response.status, body: parsed(text) };
+      // Not fetch, which takes several times as long. A redirect is not followed: its answer is not one of Airflow's.
+      const { statusCode, body } = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
+      return { status: statusCode, body: parsed(await body.text()) };
     } catch (error) {
       throw new AirflowUnavailable(operation, networkFault(error, timeoutMs), error);
     }
@@ -84,7 +85,7 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
   };
 
   /** @returns an answer of 2xx, or one of those that mean something: 400, 404, 409, 422 */
-  const call = async (operation: string, method: string, path: string, body?: unknown): Promise<Answer> => {
+  const call = async (operation: string, method: Dispatcher.HttpMethod, path: string, body?: unknown): Promise<Answer> => {
     const send = async (): Promise<Answer> => {
       const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...(await authorization()) };
       return fetchJson(operation, `${baseUrl}/api/v2/${path}`, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
@@ -178,7 +179,6 @@ function remedyFor(status: number): string {
 
 function networkFault(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return `it cannot be reached (${code ?? (error instanceof Error ? error.message : 'unknown')})`;
 }

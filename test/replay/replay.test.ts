@@ -95,7 +95,7 @@ function renamedInPayloads(value: unknown, from: string, to: string): unknown {
 
 describe('the next release, with one step more under patched()', () => {
   test('carries on every deletion that this one has begun', async () => {
-    const next = await bundleWorkflows(fileURLToPath(new URL('../next-release/workflows.ts', import.meta.url)));
+    const next = await bundleWorkflows({ workflowsPath: fileURLToPath(new URL('../next-release/workflows.ts', import.meta.url)) });
     for (const file of files) await replay(read(file), next);
   });
 });

@@ -24,7 +24,7 @@ const couldBe = (workflowBundle: WorkflowBundle, history: unknown, workflowId: s
 async function replayAll({ house, load, note }: ChaosContext): Promise<void> {
   // A replay that fails is told here, and not on the console.
   Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
-  const [now, next] = await Promise.all([bundleWorkflows(), bundleWorkflows(fileURLToPath(new URL('../../next-release/workflows.ts', import.meta.url)))]);
+  const [now, next] = await Promise.all([bundleWorkflows(), bundleWorkflows({ workflowsPath: fileURLToPath(new URL('../../next-release/workflows.ts', import.meta.url)) })]);
   const ids = new Set((await deletionsOf(house, load)).filter(({ kind }) => kind !== 'tenant').map(({ workflowId }) => workflowId));
   const begunBy = { now: 0, next: 0 };
   for (const workflowId of ids) {
