@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createLog } from '../../../platform/log.js';
 
 function logged(act: (log: ReturnType<typeof createLog>) => void): { line: Record<string, unknown>; text: string } {
@@ -40,6 +40,7 @@ test.runIf(platform() === 'linux')('a process whose log has no room on its disk 
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { stdio: ['ignore', openSync('/dev/full', 'a'), 'pipe'] });
   const said: Buffer[] = [];
   child.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+  onTestFinished(() => void child.kill('SIGKILL'));
   const [code] = (await once(child, 'close')) as [number | null];
   expect({ code, said: Buffer.concat(said).toString() }).toEqual({ code: 7, said: '' });
 });
