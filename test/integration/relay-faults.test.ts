@@ -115,7 +115,7 @@ describe('between its send and its mark', () => {
     });
     const repeats = await expectAllInOrder(requests, 3);
     expect(repeats).toBeGreaterThanOrEqual(1);
-    // The lease of a relay that has died is 10 s long.
+    // The lease of a relay that has died is 6 s long.
     expect(performance.now() - killed).toBeLessThan(15_000);
     expect(await lanesHeld()).toEqual([OUTBOX_LANES]);
   });
