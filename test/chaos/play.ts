@@ -144,8 +144,8 @@ export class Chaos {
     if (!this.#house) {
       const { stack, dir, postgres } = this.stack;
       const DATABASE_URL = throughProxy(stack.env['DATABASE_URL'] ?? '', postgres);
-      const split = (setup.processes ?? APART).map((plan) => ({ ...plan, env: { DATABASE_URL, ...plan.env } }));
-      const house = await openHouse({ stack: { env: stack.env, dir }, env: { ...HOUSE_ENV, ...setup.env }, split, recorded: false });
+      const processes = (setup.processes ?? APART).map((plan) => ({ ...plan, env: { DATABASE_URL, ...plan.env } }));
+      const house = await openHouse({ stack: { env: stack.env, dir }, env: { ...HOUSE_ENV, ...setup.env }, processes, recorded: false });
       this.#house = { house, setup };
     }
     await this.#house.house.roles.start();

@@ -18,17 +18,11 @@ export interface ProcessPlan {
   readonly program?: string;
 }
 
-/** How roles are shared out to processes: one with all of them, one for each, or two with all of them (the API in the first only); or as listed. */
-export type Split = 'together' | 'apart' | 'twice' | readonly ProcessPlan[];
-
 /** Every role in a process of its own, named after it. */
 export const APART: readonly ProcessPlan[] = ROLES.map((role) => ({ name: role, roles: [role] }));
 
-const PLANS: Readonly<Record<'together' | 'apart' | 'twice', readonly ProcessPlan[]>> = {
-  together: [{ name: 'roles-1', roles: ROLES }],
-  apart: APART,
-  twice: [{ name: 'roles-1', roles: ROLES }, { name: 'roles-2', roles: ROLES.filter((role) => role !== 'api') }],
-};
+/** All roles in one process. */
+export const TOGETHER: readonly ProcessPlan[] = [{ name: 'roles-1', roles: ROLES }];
 
 /** The roles of Expunge as child processes, which do not outlive this one. */
 export interface HouseRoles {
@@ -38,8 +32,6 @@ export interface HouseRoles {
   start(which?: string): Promise<void>;
   /** Signals the processes of a role, the process of that name, or all, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
   kill(signal: NodeJS.Signals, which?: string): Promise<string[]>;
-  /** As kill, of the last process only. */
-  killLast(signal: NodeJS.Signals): Promise<string>;
   /** Signals the processes of a role, the process of that name, or all: SIGSTOP, SIGCONT, and what a preload listens to. */
   signal(signal: NodeJS.Signals, which?: string): void;
   /** The processes that ended without having been killed here, and how. */
@@ -72,10 +64,10 @@ async function freePort(): Promise<number> {
 }
 
 /** @param logDir where the processes' logs go, one file each. */
-export async function createHouseRoles(env: Readonly<Record<string, string>>, split: Split, logDir: string): Promise<HouseRoles> {
+export async function createHouseRoles(env: Readonly<Record<string, string>>, plans: readonly ProcessPlan[], logDir: string): Promise<HouseRoles> {
   const keeper = await createProcessKeeper();
   const members: Member[] = [];
-  for (const plan of typeof split === 'string' ? PLANS[split] : split) members.push({ plan, healthPort: await freePort(), killed: false });
+  for (const plan of plans) members.push({ plan, healthPort: await freePort(), killed: false });
   const of = (which?: string): Member[] => members.filter(({ plan }) => which === undefined || plan.name === which || plan.roles.some((role) => role === which));
   const runs = ({ process }: Member): boolean => process !== undefined && !process.hasExited();
 
@@ -120,7 +112,6 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, sp
       await Promise.all(of(which).map(start));
     },
     kill: (signal, which) => Promise.all(of(which).filter(runs).map((member) => kill(member, signal))),
-    killLast: (signal) => kill(members.at(-1)!, signal),
     signal: (signal, which) => {
       for (const { process } of of(which).filter(runs)) process?.kill(signal);
     },

@@ -11,20 +11,20 @@ import { createLog } from '../../platform/log.js';
 import { openDatabase, type Database } from '../../store/database.js';
 import { openAirflowControl, type AirflowControl } from './airflow-control.js';
 import { openErasableData, type ErasableData } from './erasable-data.js';
-import { createHouseRoles, type HouseRoles, type Split } from './house-roles.js';
+import { createHouseRoles, TOGETHER, type HouseRoles, type ProcessPlan } from './house-roles.js';
 import { openRecorder, type Json, type Recorder } from './recorder.js';
 import { expunge, runProgram, type Finished } from './run-program.js';
 
 export interface HouseOptions {
   /** Configuration of the roles, over that of the stack and the house's own. */
   readonly env?: Readonly<Record<string, string>>;
-  /** `together` when left out. */
-  readonly split?: Split;
+  /** How roles are shared out to processes; all in one when left out. */
+  readonly processes?: readonly ProcessPlan[];
   /** The real one has no knobs to turn back; `simulated` when left out. */
   readonly airflowIs?: 'simulated' | 'real';
   /** The stack that it stands on; the one of the vitest project when left out. */
   readonly stack?: { readonly env: Readonly<Record<string, string>>; readonly dir: string };
-  /** False: `bus` records nothing, for a house whose Kafka is taken down. */
+  /** False: `bus` records nothing, and no outage is told on the console; for a house whose Kafka is taken down. */
   readonly recorded?: boolean;
 }
 
@@ -62,10 +62,10 @@ const QUICK = {
 };
 
 /** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
-export async function openHouse({ env: overrides = {}, split = 'together', airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
+export async function openHouse({ env: overrides = {}, processes = TOGETHER, airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
   const { PATH = '', HOME = '' } = process.env;
   const env: Record<string, string> = { PATH, HOME, ...stack.env, ...QUICK, ...overrides };
-  const log = createLog({ level: 'warn' });
+  const log = createLog({ level: recorded ? 'warn' : 'fatal' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
   const producer = createProducer({ kafka, log });
   const logDir = join(stack.dir, 'logs', `house-${new Date().toISOString().replaceAll(':', '-')}`);
@@ -86,7 +86,7 @@ export async function openHouse({ env: overrides = {}, split = 'together', airfl
     const bus = closes(await openRecorder(kafka, recorded ? [...outgoing, ...READ_TOPICS.map(deadLetterTopic)] : []));
     const airflow = await openAirflowControl(env);
     if (airflowIs === 'simulated') await airflow.turn('reset');
-    const roles = closes(await createHouseRoles(env, split, logDir));
+    const roles = closes(await createHouseRoles(env, processes, logDir));
     await roles.start();
 
     return {

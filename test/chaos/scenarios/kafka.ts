@@ -94,6 +94,7 @@ export const kafkaScenarios: readonly Scenario[] = [
     fault: 'A member joins and leaves every consumer group, every 2 s for a minute',
     userSees: 'Deletions go on, slower.',
     promised: 'Nothing is lost or skipped, whoever had which partition; commits stay behind what is done.',
+    spreadMs: (long) => (long ? 60_000 : 14_000),
     inject: async ({ kafka, byForm, pause, note }) => {
       const rounds = byForm(4, 15);
       for (let round = 0; round < rounds; round++) {

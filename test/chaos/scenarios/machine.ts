@@ -22,6 +22,7 @@ export const machineScenarios: readonly Scenario[] = [
     userSees: 'Nothing, but for the logs that are missing.',
     promised: 'A role that cannot log does its work; it logs again when there is room.',
     cannotRun: ({ logDisk }) => logDisk.unavailable,
+    spreadMs: (long) => (long ? 30_000 : 5_000),
     inject: async ({ logDisk, note, byForm, pause }) => {
       await logDisk.fill();
       const ms = byForm(5_000, 30_000);
@@ -41,6 +42,7 @@ export const machineScenarios: readonly Scenario[] = [
     fault: 'Roles frozen (SIGSTOP) for longer than their leases and sessions, then thawed (SIGCONT)',
     userSees: 'What they had in hand pauses; others take it over where there are others.',
     promised: 'One that wakes up and thinks that it still holds something does no harm: nothing is sent or committed for another.',
+    spreadMs: (long) => (long ? 30_000 : 10_000),
     inject: async ({ house, random, pause, byForm, note }) => {
       const frozen = random.shuffle(['worker', 'ingress', 'relay', 'result', 'trigger']).slice(0, byForm(2, 4));
       for (const role of frozen) house.roles.signal('SIGSTOP', role);

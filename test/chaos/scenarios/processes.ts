@@ -1,6 +1,10 @@
 import type { Role } from '../../../platform/roles.js';
 import { ROLES } from '../../../platform/roles.js';
+import type { ProcessPlan } from '../../support/house-roles.js';
 import type { Scenario } from '../scenario.js';
+
+/** Two processes with all roles; the API cannot listen twice. */
+const TWICE: readonly ProcessPlan[] = [{ name: 'roles-1', roles: ROLES }, { name: 'roles-2', roles: ROLES.filter((role) => role !== 'api') }];
 
 /** Processes of Expunge that end. */
 export const processScenarios: readonly Scenario[] = [
@@ -19,6 +23,7 @@ export const processScenarios: readonly Scenario[] = [
     fault: '`kill -9` of each role, one after another, restarted at once',
     userSees: 'Deletions that the role had in hand pause until its process is back.',
     promised: 'Nothing is lost; no trigger, notification or erasure is made twice. What was committed to Kafka was done.',
+    spreadMs: (long) => (long ? 60_000 : 8_000),
     inject: async ({ random, kill, house, note, pause, byForm }) => {
       const roles: readonly Role[] = ROLES;
       const restarts: Promise<void>[] = [];
@@ -40,7 +45,8 @@ export const processScenarios: readonly Scenario[] = [
     promised: 'Nothing is lost; no trigger, notification or erasure is made twice. What was committed to Kafka was done.',
     inject: async ({ random, kill, house, note, load, whenSomeAre, progress }) => {
       const first = await progress();
-      await kill();
+      const ends = await kill();
+      if (ends.length !== house.roles.names.length || ends.some((how) => how !== 'signal SIGKILL')) throw new Error(`Not all were killed: ${ends.join(', ')}`);
       note(`killed with ${first.received} received`);
       await house.roles.start();
       await whenSomeAre('completed', Math.ceil(load.ids.length * (0.2 + 0.3 * random.number())));
@@ -71,6 +77,7 @@ export const processScenarios: readonly Scenario[] = [
     fault: 'Rolling restart (SIGTERM, then start) of every role',
     userSees: 'Deletions go on, a little slower.',
     promised: 'Every process ends with exit code 0; nothing is lost or done twice.',
+    spreadMs: (long) => (long ? 60_000 : 20_000),
     inject: async ({ random, kill, house, note }) => {
       const order = random.shuffle(ROLES);
       for (const role of order) {
@@ -79,6 +86,27 @@ export const processScenarios: readonly Scenario[] = [
         await house.roles.start(role);
       }
       note(order.join(', '));
+    },
+  },
+  {
+    name: 'one of two of everything is killed',
+    fault: '`kill -9` of one of two processes with all roles, which does not come back',
+    userSees: 'What it had in hand pauses for some seconds.',
+    promised: 'Two of every role share the work, and the one that is left carries on for both.',
+    setup: { processes: TWICE },
+    inject: async ({ kill, note, load, progress, whenSomeAre }) => {
+      await whenSomeAre('completed', Math.ceil(load.ids.length * 0.2));
+      const { completed } = await progress();
+      await kill('roles-2');
+      note(`killed with ${completed} completed`);
+      // The harness starts what does not run when the fault is over: it is not before most is done by the one that is left.
+      await whenSomeAre('completed', Math.ceil(load.ids.length * 0.8));
+    },
+    check: async ({ house }) => {
+      for (const { name } of TWICE) {
+        const logs = await house.logs(name);
+        for (const work of ['request started', 'trigger handled', 'result handled']) if (!logs.includes(`"msg":"${work}"`)) throw new Error(`${name} has no "${work}" in its log: it took no share of that`);
+      }
     },
   },
 ];
