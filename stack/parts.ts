@@ -35,6 +35,11 @@ export interface KafkaOptions {
   readonly properties?: Readonly<Record<string, string>>;
 }
 
+export interface PostgresOptions {
+  /** Any server setting, by its own name; over those of the stack. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** What a part is given to be found and fetched. */
 export interface FetchContext {
   readonly cacheDir: string;
@@ -53,6 +58,7 @@ export interface PartContext {
   readonly secrets: StackSecrets;
   readonly durability: Durability;
   readonly kafka: KafkaOptions;
+  readonly postgres: PostgresOptions;
   /** More arguments for the Airflow simulator. */
   readonly simulatorArgs: readonly string[];
   /** What every part of the stack tells its users: KAFKA_BROKERS and so on. */

@@ -126,6 +126,7 @@ export const postgres: Part = {
       timezone: 'UTC',
       // Outlives a killed process, as tests that kill it need, but not a machine that loses power.
       ...(context.durability === 'throwaway' ? { fsync: 'off', full_page_writes: 'off' } : {}),
+      ...context.postgres.settings,
     };
     return {
       command,

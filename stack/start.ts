@@ -7,7 +7,7 @@ import { defaultCacheDir } from './fetch/cache.js';
 import { kafka } from './kafka.js';
 import { givingUpTogether } from './give-up.js';
 import { launchPart, type PartHandle, type PartSetting } from './part-handle.js';
-import { PART_NAMES, type AirflowMode, type Durability, type KafkaOptions, type Part, type PartName } from './parts.js';
+import { PART_NAMES, type AirflowMode, type Durability, type KafkaOptions, type Part, type PartName, type PostgresOptions } from './parts.js';
 import { postgres } from './postgres.js';
 import { createProcessKeeper } from './processes.js';
 import type { OnProgress } from './progress.js';
@@ -33,6 +33,7 @@ export interface StackOptions {
   /** `usual`: 7233, 9092 and so on where they are free. `any` when left out. */
   readonly ports?: 'usual' | 'any';
   readonly kafka?: KafkaOptions;
+  readonly postgres?: PostgresOptions;
   /** More arguments for the Airflow simulator (`--duration-ms 50`). */
   readonly simulatorArgs?: readonly string[];
   readonly onProgress?: OnProgress;
@@ -124,6 +125,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       secrets,
       durability,
       kafka: options.kafka ?? {},
+      postgres: options.postgres ?? {},
       simulatorArgs: options.simulatorArgs ?? [],
       stackEnv,
       signal: start.signal,

@@ -41,6 +41,7 @@ const nobody = async (): Promise<FetchContext & PartContext> => {
     secrets: { airflowPassword: 'a', postgresPassword: 'p', subjectPepper: 's' },
     durability: 'throwaway',
     kafka: {},
+    postgres: {},
     simulatorArgs: [],
     stackEnv: {},
     signal: new AbortController().signal,

@@ -1,0 +1,110 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { createKafka, type KafkaClient } from '../bus/kafka.js';
+import { createProducer, type Producer } from '../bus/producer.js';
+import { setUpTemporal } from '../client/setup/temporal.js';
+import { loadConfig, type Config } from '../platform/config.js';
+import { createLog, type Log } from '../platform/log.js';
+import { environment } from '../stack/environment.js';
+import { createProcessKeeper, type ProcessKeeper } from '../stack/processes.js';
+import { setUp } from '../stack/demo/set-up.js';
+import { startStack, type RunningStack } from '../stack/start.js';
+import { openDatabase, type Database } from '../store/database.js';
+import { startAirflowStandIn, type AirflowStandIn } from './airflow-stand-in.js';
+import { describeSetting, type Setting } from './measure/machine.js';
+import { openDriver, type Driver } from './load/driver.js';
+
+/** Everything that contestants run on: real Temporal, Kafka and PostgreSQL; Airflow is stood in for by this process. */
+export interface Rig {
+  readonly env: Readonly<Record<string, string>>;
+  readonly config: Config;
+  readonly logDir: string;
+  readonly log: Log;
+  readonly keeper: ProcessKeeper;
+  readonly kafka: KafkaClient;
+  readonly driver: Driver;
+  readonly airflow: AirflowStandIn;
+  readonly ledger: Database;
+  readonly setting: Setting;
+  /** Process ids of the parts that run here, by name. */
+  partPids(): Record<string, number>;
+  /** A client of the Temporal server as it is now. */
+  temporal(): Client;
+  /** Ends the server and starts it empty, so that no contestant meets the histories of another. */
+  freshTemporal(): Promise<void>;
+  /** Says what is being done, on standard error. */
+  say(text: string): void;
+  close(): Promise<void>;
+}
+
+const dir = fileURLToPath(new URL('../.stack/bench', import.meta.url));
+const WAIT_MS = 60_000;
+const RETENTION_MS = 86_400_000;
+
+/**
+ * PostgreSQL writes to disk as in production. Temporal keeps all in memory, which is the fastest that it can be: what
+ * is compared with it has no such favour.
+ */
+const POSTGRES = { fsync: 'on', full_page_writes: 'on', track_io_timing: 'off' };
+
+/** Starts the stack and sets it up. @param say gets lines about the progress. */
+export async function openRig(say: (text: string) => void, signal: AbortSignal): Promise<Rig> {
+  const closing: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse()) await step();
+  };
+  try {
+    say('starting Temporal, Kafka and PostgreSQL');
+    const stack = await startStack({
+      environment, dir, airflow: 'none', parts: ['temporal', 'kafka', 'postgres'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
+    });
+    closing.push(() => stack.stop());
+    const log = createLog({ level: 'fatal' });
+    const brokers = (stack.env['KAFKA_BROKERS'] ?? '').split(',');
+    const kafka = createKafka({ brokers, clientId: 'expunge-bench', log });
+    const results: Producer = createProducer({ kafka, log });
+    closing.push(() => results.close());
+    const airflow = await startAirflowStandIn(results);
+    closing.push(() => airflow.close());
+    const env = rolesEnv(stack, airflow.url);
+    const config = loadConfig(env);
+    await setUp(config, log);
+    const ledger = openDatabase({ url: config.database.url, poolSize: 4, applicationName: 'bench', statementTimeoutMs: 15 * 60_000 });
+    closing.push(() => ledger.close());
+    const driver = await openDriver(kafka, log);
+    closing.push(() => driver.close());
+    const keeper = await createProcessKeeper();
+    closing.push(() => keeper.close());
+    const logDir = join(dir, 'logs', 'roles');
+    await mkdir(logDir, { recursive: true });
+
+    let connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
+    closing.push(() => connection.close());
+    const setting = await describeSetting(ledger, connection, stack.part('kafka').pid !== undefined);
+    return {
+      env, config, logDir, log, keeper, kafka, driver, airflow, ledger, setting, say, close,
+      partPids: () => Object.fromEntries(stack.parts.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]]))),
+      temporal: () => new Client({ connection, namespace: config.temporal.namespace }),
+      freshTemporal: async () => {
+        const server = stack.part('temporal');
+        if (server.pid === undefined) return; // of someone else: taken as it is, for all alike
+        await connection.close();
+        await server.kill('SIGKILL');
+        await server.start();
+        connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
+        await setUpTemporal({ temporal: config.temporal, retentionMs: RETENTION_MS, waitMs: WAIT_MS, log });
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The environment of every role; a person's own settings for Expunge do not get in. */
+function rolesEnv(stack: RunningStack, airflowUrl: string): Record<string, string> {
+  const { PATH = '', HOME = '' } = environment;
+  return { PATH, HOME, ...stack.env, AIRFLOW_API_URL: airflowUrl, LOG_LEVEL: 'info', TENANT_PURGE_GRACE: '24h', API_PORT: '0', HEALTH_HOST: '127.0.0.1' };
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { provision, startContestant, type Contestant, type Split } from '../contestants.js';
+import { requestsOf, type Kind } from '../load/requests.js';
+import { burst, steady, type LoadFigures } from '../load/run-load.js';
+import { cpuBetween, readCpu, type CpuUse } from '../measure/cpu.js';
+import { rotated } from '../measure/statistics.rules.js';
+import type { SectionReport } from '../report/report.js';
+import type { Rig } from '../rig.js';
+import { pipelineReport } from './pipeline-report.js';
+
+export interface PipelineOptions {
+  readonly repetitions: number;
+  readonly burst: number;
+  readonly steadySeconds: number;
+  readonly steadyPerSecond: number;
+  readonly warmUp: number;
+  readonly kinds: readonly Kind[];
+  readonly contestants: readonly Contestant[];
+  readonly split: Split;
+  readonly env: Readonly<Record<string, string>>;
+  readonly profileDir?: string | undefined;
+}
+
+export interface Measured {
+  readonly load: LoadFigures;
+  readonly cpu: CpuUse;
+}
+
+/** One contestant's turn with one kind of deletion. */
+export interface Turn {
+  readonly contestant: Contestant;
+  readonly kind: Kind;
+  readonly repetition: number;
+  readonly steady: Measured;
+  readonly burst: Measured;
+}
+
+/** What commits and tidies up after a load should not be counted to the next. */
+const SETTLE_MS = 1_500;
+
+/** Deletions from their request on Kafka to their notification on Kafka, beside the least that Temporal needs for the same. */
+export async function runPipeline(rig: Rig, options: PipelineOptions): Promise<SectionReport> {
+  const turns: Turn[] = [];
+  for (let repetition = 0; repetition < options.repetitions; repetition++) {
+    for (const contestant of rotated(options.contestants, repetition)) turns.push(...(await takeTurn(rig, contestant, repetition, options)));
+  }
+  return pipelineReport(turns, options);
+}
+
+async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, options: PipelineOptions): Promise<Turn[]> {
+  rig.say(`repetition ${repetition + 1} of ${options.repetitions}: ${contestant}`);
+  await rig.freshTemporal();
+  rig.driver.forget();
+  rig.airflow.forget();
+  const running = await startContestant(rig, contestant, { split: options.split, env: options.env, profileDir: options.profileDir });
+  const measure = async (act: () => Promise<LoadFigures>): Promise<Measured> => {
+    await sleep(SETTLE_MS);
+    const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
+    const before = readCpu(pids);
+    const load = await act();
+    return { load, cpu: cpuBetween(before, readCpu(pids)) };
+  };
+  const prepared = async (kind: Kind, count: number) => {
+    const requests = requestsOf(kind, count);
+    if (contestant === 'expunge') await provision(rig, requests);
+    return requests.requests;
+  };
+  try {
+    for (const kind of options.kinds) await burst(rig.driver, await prepared(kind, Math.ceil(options.warmUp / options.kinds.length)));
+    const turns: Turn[] = [];
+    for (const kind of options.kinds) {
+      const forSteady = await prepared(kind, options.steadySeconds * options.steadyPerSecond);
+      const forBurst = await prepared(kind, options.burst);
+      const steadily = await measure(() => steady(rig.driver, forSteady, options.steadyPerSecond));
+      const atOnce = await measure(() => burst(rig.driver, forBurst));
+      rig.say(`  ${kind}: ${atOnce.load.perSecond.toFixed(1)}/s in a burst of ${atOnce.load.deletions}; p50 ${steadily.load.latencyMs.p50.toFixed(0)} ms at ${options.steadyPerSecond}/s; others used ${(atOnce.cpu.othersShare * 100).toFixed(0)} % of the machine`);
+      turns.push({ contestant, kind, repetition, steady: steadily, burst: atOnce });
+    }
+    return turns;
+  } finally {
+    await running.stop();
+  }
+}
+
