@@ -20,6 +20,8 @@ export interface StartOptions {
   /** Only these roles. */
   readonly roles?: readonly Role[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Variables of one process, by its name. */
+  readonly envOf?: (process: string) => Readonly<Record<string, string>>;
   /** Where CPU profiles go. */
   readonly profileDir?: string | undefined;
 }
@@ -84,7 +86,7 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
       name: `${name}: ${member.name}`,
       command: process.execPath,
       args: [...profiling, '--import', 'tsx', ...programOf(name, member.roles)],
-      env: { ...rig.env, ...options.env, HEALTH_PORT: String(health) },
+      env: { ...rig.env, ...options.env, ...options.envOf?.(member.name), HEALTH_PORT: String(health) },
       cwd: root, logFile, stopGraceMs: STOP_GRACE_MS,
     });
     member.process = child;

@@ -6,9 +6,10 @@ import { CONTESTANTS, type Contestant, type Split } from './contestants.js';
 import { KINDS, type Kind } from './load/requests.js';
 import { openRig, type Rig } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
+import { runCost } from './sections/cost.js';
 import { runPipeline } from './sections/pipeline.js';
 
-const SECTIONS = ['pipeline'] as const;
+const SECTIONS = ['pipeline', 'cost'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface BenchOptions {
@@ -54,6 +55,8 @@ async function runSection(rig: Rig, section: Section, options: BenchOptions): Pr
         repetitions: options.repetitions ?? (quick ? 1 : 3), burst: options.burst ?? (quick ? 300 : 2_000), steadySeconds: options.seconds ?? (quick ? 20 : 60), steadyPerSecond: 5,
         warmUp: quick ? 150 : 400, kinds, contestants, split, env, profileDir: options.cpuProfiles,
       });
+    case 'cost':
+      return runCost(rig, { kinds, contestants, burst: options.burst ?? (quick ? 300 : 1_000), steadySeconds: options.seconds ?? (quick ? 10 : 30), crashBurst: 300, warmUp: quick ? 50 : 200, env });
   }
 }
 

@@ -89,7 +89,7 @@ export async function openDriver(kafka: KafkaClient, log: Log): Promise<Driver> 
 }
 
 /** Puts a group that has no member yet behind all there is. */
-async function fromTheEnd(kafka: KafkaClient, groupId: string, topic: string): Promise<void> {
+export async function fromTheEnd(kafka: KafkaClient, groupId: string, topic: string): Promise<void> {
   const ends = await watermarks(kafka, topic);
   await withAdmin(kafka, (admin) => admin.setOffsets({ groupId, topic, partitions: ends.map(({ partition, high }) => ({ partition, offset: String(high) })) }));
 }

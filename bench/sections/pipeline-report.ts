@@ -2,7 +2,8 @@ import type { Contestant } from '../contestants.js';
 import type { Kind } from '../load/requests.js';
 import { spreadOf, type Latencies, type Spread } from '../measure/statistics.rules.js';
 import { shown, spreadText, type Goal, type ReportTable, type SectionReport } from '../report/report.js';
-import type { Measured, PipelineOptions, Turn } from './pipeline.js';
+import type { Measured } from '../load/measured.js';
+import type { PipelineOptions, Turn } from './pipeline.js';
 
 const GOALS = { overNormal: 1.2, overLocal: 0.8, p50OverLocal: 1.3 } as const;
 

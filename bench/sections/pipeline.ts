@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { provision, startContestant, type Contestant, type Split } from '../contestants.js';
 import { requestsOf, type Kind } from '../load/requests.js';
-import { burst, steady, type LoadFigures } from '../load/run-load.js';
-import { cpuBetween, readCpu, type CpuUse } from '../measure/cpu.js';
+import { measured, type Measured } from '../load/measured.js';
+import { burst, steady } from '../load/run-load.js';
 import { rotated } from '../measure/statistics.rules.js';
 import type { SectionReport } from '../report/report.js';
 import type { Rig } from '../rig.js';
@@ -21,11 +20,6 @@ export interface PipelineOptions {
   readonly profileDir?: string | undefined;
 }
 
-export interface Measured {
-  readonly load: LoadFigures;
-  readonly cpu: CpuUse;
-}
-
 /** One contestant's turn with one kind of deletion. */
 export interface Turn {
   readonly contestant: Contestant;
@@ -34,9 +28,6 @@ export interface Turn {
   readonly steady: Measured;
   readonly burst: Measured;
 }
-
-/** What commits and tidies up after a load should not be counted to the next. */
-const SETTLE_MS = 1_500;
 
 /** Deletions from their request on Kafka to their notification on Kafka, beside the least that Temporal needs for the same. */
 export async function runPipeline(rig: Rig, options: PipelineOptions): Promise<SectionReport> {
@@ -53,13 +44,6 @@ async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, op
   rig.driver.forget();
   rig.airflow.forget();
   const running = await startContestant(rig, contestant, { split: options.split, env: options.env, profileDir: options.profileDir });
-  const measure = async (act: () => Promise<LoadFigures>): Promise<Measured> => {
-    await sleep(SETTLE_MS);
-    const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
-    const before = readCpu(pids);
-    const load = await act();
-    return { load, cpu: cpuBetween(before, readCpu(pids)) };
-  };
   const prepared = async (kind: Kind, count: number) => {
     const requests = requestsOf(kind, count);
     if (contestant === 'expunge') await provision(rig, requests);
@@ -71,8 +55,8 @@ async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, op
     for (const kind of options.kinds) {
       const forSteady = await prepared(kind, options.steadySeconds * options.steadyPerSecond);
       const forBurst = await prepared(kind, options.burst);
-      const steadily = await measure(() => steady(rig.driver, forSteady, options.steadyPerSecond));
-      const atOnce = await measure(() => burst(rig.driver, forBurst));
+      const steadily = await measured(rig, running, () => steady(rig.driver, forSteady, options.steadyPerSecond));
+      const atOnce = await measured(rig, running, () => burst(rig.driver, forBurst));
       rig.say(`  ${kind}: ${atOnce.load.perSecond.toFixed(1)}/s in a burst of ${atOnce.load.deletions}; p50 ${steadily.load.latencyMs.p50.toFixed(0)} ms at ${options.steadyPerSecond}/s; others used ${(atOnce.cpu.othersShare * 100).toFixed(0)} % of the machine`);
       turns.push({ contestant, kind, repetition, steady: steadily, burst: atOnce });
     }
