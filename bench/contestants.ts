@@ -31,6 +31,8 @@ export interface RunningContestant {
   readonly name: Contestant;
   /** By role; `worker-2` for the second of a role. */
   pids(): Record<string, number>;
+  /** Adds up a metric over all processes, of samples that have these labels. */
+  metric(name: string, labels: Readonly<Record<string, string>>): Promise<number>;
   /** Kills all of them at once with SIGKILL, and waits until they are gone. */
   crash(): Promise<void>;
   /** Starts what does not run, and waits until all are ready. */
@@ -42,6 +44,7 @@ interface Member {
   readonly name: string;
   readonly roles: readonly Role[];
   process?: ManagedProcess;
+  /** Of `/readyz` and `/metrics`. */
   healthUrl?: string;
 }
 
@@ -90,9 +93,10 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
       cwd: root, logFile, stopGraceMs: STOP_GRACE_MS,
     });
     member.process = child;
-    member.healthUrl = `http://127.0.0.1:${health}/readyz`;
+    const healthUrl = `http://127.0.0.1:${health}`;
+    member.healthUrl = healthUrl;
     const deadline = Date.now() + READY_WITHIN_MS;
-    while (!(await isReady(member.healthUrl))) {
+    while (!(await isReady(`${healthUrl}/readyz`))) {
       if (child.hasExited()) throw new Error(`${name}: ${member.name} ended with ${await child.exited} before it was ready:\n${lastLines(logFile)}`);
       if (Date.now() > deadline) throw new Error(`${name}: ${member.name} was not ready within ${READY_WITHIN_MS / 1000} s:\n${lastLines(logFile)}`);
       await sleep(POLL_MS);
@@ -102,6 +106,10 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
   const contestant: RunningContestant = {
     name,
     pids: () => Object.fromEntries(members.flatMap(({ name: role, process }) => (process?.hasExited() === false ? [[role, process.pid]] : []))),
+    metric: async (metric, labels) => {
+      const texts = await Promise.all(members.map(async ({ healthUrl = '' }) => (await fetch(`${healthUrl}/metrics`)).text()));
+      return texts.reduce((sum, text) => sum + metricOf(text, metric, labels), 0);
+    },
     start: async () => {
       await Promise.all(members.map(startMember));
     },
@@ -120,6 +128,13 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
     throw error;
   }
   return contestant;
+}
+
+/** Of Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+function metricOf(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  const samples = text.split('\n').filter((line) => line.startsWith(`${name}{`) && wanted.every((label) => line.includes(label)));
+  return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -7,9 +7,10 @@ import { KINDS, type Kind } from './load/requests.js';
 import { openRig, type Rig } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
 import { runCost } from './sections/cost.js';
+import { runIngress } from './sections/ingress.js';
 import { runPipeline } from './sections/pipeline.js';
 
-const SECTIONS = ['pipeline', 'cost'] as const;
+const SECTIONS = ['pipeline', 'cost', 'ingress'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface BenchOptions {
@@ -57,6 +58,8 @@ async function runSection(rig: Rig, section: Section, options: BenchOptions): Pr
       });
     case 'cost':
       return runCost(rig, { kinds, contestants, burst: options.burst ?? (quick ? 300 : 1_000), steadySeconds: options.seconds ?? (quick ? 10 : 30), crashBurst: 300, warmUp: quick ? 50 : 200, env });
+    case 'ingress':
+      return runIngress(rig, { repetitions: options.repetitions ?? (quick ? 1 : 3), requests: quick ? 1_000 : 2_000, repeats: 10, env });
   }
 }
 
