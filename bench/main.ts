@@ -1,16 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Setting } from './measure/machine.js';
 import { messageOf } from '../stack/errors.js';
 import { CONTESTANTS, type Contestant, type Split } from './contestants.js';
 import { KINDS, type Kind } from './load/requests.js';
-import { openRig, type Rig } from './rig.js';
+import { openRig, type Rig, type RigAirflow } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
+import { runBulkhead } from './sections/bulkhead.js';
 import { runCost } from './sections/cost.js';
 import { runIngress } from './sections/ingress.js';
 import { runPipeline } from './sections/pipeline.js';
 
-const SECTIONS = ['pipeline', 'cost', 'ingress'] as const;
+const SECTIONS = ['pipeline', 'cost', 'ingress', 'bulkhead'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface BenchOptions {
@@ -22,6 +24,7 @@ interface BenchOptions {
   readonly processes: Split;
   readonly burst?: number;
   readonly seconds?: number;
+  readonly realAirflow: boolean;
   readonly set: readonly string[];
   readonly cpuProfiles?: string;
 }
@@ -60,7 +63,17 @@ async function runSection(rig: Rig, section: Section, options: BenchOptions): Pr
       return runCost(rig, { kinds, contestants, burst: options.burst ?? (quick ? 300 : 1_000), steadySeconds: options.seconds ?? (quick ? 10 : 30), crashBurst: 300, warmUp: quick ? 50 : 200, env });
     case 'ingress':
       return runIngress(rig, { repetitions: options.repetitions ?? (quick ? 1 : 3), requests: quick ? 1_000 : 2_000, repeats: 10, env });
+    case 'bulkhead':
+      return options.realAirflow
+        ? runBulkhead(rig, { airflow: 'real', repetitions: 1, emails: 10, emailsPerSecond: 1 / 8, hadoops: 4, hadoopMs: 90_000, env })
+        : runBulkhead(rig, { airflow: 'simulated', repetitions: options.repetitions ?? (quick ? 1 : 3), emails: quick ? 100 : 200, emailsPerSecond: 5, hadoops: 60, hadoopMs: 8_000, env });
   }
+}
+
+/** Sections that can run on the same stack. */
+function byAirflow(sections: readonly Section[], { realAirflow }: BenchOptions): { airflow: RigAirflow; sections: readonly Section[] }[] {
+  const airflowOf = (section: Section): RigAirflow => (section !== 'bulkhead' ? 'stand-in' : realAirflow ? 'real' : 'simulated');
+  return (['stand-in', 'simulated', 'real'] as const).map((airflow) => ({ airflow, sections: sections.filter((section) => airflowOf(section) === airflow) })).filter((group) => group.sections.length > 0);
 }
 
 async function bench(sections: readonly Section[], options: BenchOptions): Promise<void> {
@@ -72,19 +85,26 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
       process.exit(130);
     });
   }
-  const rig = await openRig(say, interrupted.signal);
   const reports: SectionReport[] = [];
+  let setting: Setting | undefined;
   try {
-    process.stdout.write(`${settingText(rig.setting)}\n\n`);
-    for (const section of sections) {
-      const report = await runSection(rig, section, options);
-      reports.push(report);
-      process.stdout.write(`${sectionText(report)}\n\n`);
+    for (const { airflow, sections: together } of byAirflow(sections, options)) {
+      const rig = await openRig(airflow, say, interrupted.signal);
+      try {
+        if (setting === undefined) process.stdout.write(`${settingText(rig.setting)}\n\n`);
+        setting ??= rig.setting;
+        for (const section of together) {
+          const report = await runSection(rig, section, options);
+          reports.push(report);
+          process.stdout.write(`${sectionText(report)}\n\n`);
+        }
+      } finally {
+        say('stopping');
+        await rig.close();
+      }
     }
   } finally {
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ setting: { ...rig.setting, loadAfter: loadavg()[0] }, reports }, null, 2)}\n`);
-    say('stopping');
-    await rig.close();
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ setting: { ...setting, loadAfter: loadavg()[0] }, reports }, null, 2)}\n`);
   }
   if (reports.some(({ goals }) => goals.some(({ met }) => !met))) process.exitCode = 3;
 }
@@ -101,6 +121,7 @@ const program = new Command('npm run bench --')
   .option('--burst <n>', 'deletions in the burst', whole)
   .option('--seconds <n>', 'length of the steady load', whole)
   .option('--set <NAME=value>', 'a configuration variable of the roles, of all contestants; may be repeated', collected, [])
+  .option('--real-airflow', 'bulkhead: on the real Airflow in place of the simulated one (several minutes)', false)
   .option('--cpu-profiles <folder>', 'lets every role write a CPU profile (node --cpu-prof) for Chrome’s developer tools')
   .addHelpText('after', `
 The stack is started and stopped by the bench; data goes to .stack/bench and is thrown away. Progress is on standard error,

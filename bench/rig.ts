@@ -39,6 +39,7 @@ export interface Rig {
   close(): Promise<void>;
 }
 
+const erasersFile = fileURLToPath(new URL('./erasers.yaml', import.meta.url));
 const dir = fileURLToPath(new URL('../.stack/bench', import.meta.url));
 const WAIT_MS = 60_000;
 const RETENTION_MS = 86_400_000;
@@ -49,16 +50,20 @@ const RETENTION_MS = 86_400_000;
  */
 const POSTGRES = { fsync: 'on', full_page_writes: 'on', track_io_timing: 'off' };
 
+/** Which Airflow: one that answers at once, in this process; the simulator, with its caps and durations; or the real one. */
+export type RigAirflow = 'stand-in' | 'simulated' | 'real';
+
 /** Starts the stack and sets it up. @param say gets lines about the progress. */
-export async function openRig(say: (text: string) => void, signal: AbortSignal): Promise<Rig> {
+export async function openRig(airflowIs: RigAirflow, say: (text: string) => void, signal: AbortSignal): Promise<Rig> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
   };
   try {
-    say('starting Temporal, Kafka and PostgreSQL');
+    say(`starting Temporal, Kafka, PostgreSQL${airflowIs === 'stand-in' ? '' : ` and Airflow (${airflowIs})`}`);
     const stack = await startStack({
-      environment, dir, airflow: 'none', parts: ['temporal', 'kafka', 'postgres'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
+      environment: { ...environment, ERASERS_FILE: erasersFile },
+      dir, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
     });
     closing.push(() => stack.stop());
     const log = createLog({ level: 'fatal' });
@@ -68,7 +73,7 @@ export async function openRig(say: (text: string) => void, signal: AbortSignal):
     closing.push(() => results.close());
     const airflow = await startAirflowStandIn(results);
     closing.push(() => airflow.close());
-    const env = rolesEnv(stack, airflow.url);
+    const env = rolesEnv(stack, airflowIs === 'stand-in' ? airflow.url : undefined);
     const config = loadConfig(env);
     await setUp(config, log);
     const ledger = openDatabase({ url: config.database.url, poolSize: 4, applicationName: 'bench', statementTimeoutMs: 15 * 60_000 });
@@ -103,8 +108,8 @@ export async function openRig(say: (text: string) => void, signal: AbortSignal):
   }
 }
 
-/** The environment of every role; a person's own settings for Expunge do not get in. */
-function rolesEnv(stack: RunningStack, airflowUrl: string): Record<string, string> {
+/** The environment of every role; a person's own settings for Expunge do not get in. @param airflowUrl in place of the stack's */
+function rolesEnv(stack: RunningStack, airflowUrl: string | undefined): Record<string, string> {
   const { PATH = '', HOME = '' } = environment;
-  return { PATH, HOME, ...stack.env, AIRFLOW_API_URL: airflowUrl, LOG_LEVEL: 'info', TENANT_PURGE_GRACE: '24h', API_PORT: '0', HEALTH_HOST: '127.0.0.1' };
+  return { PATH, HOME, ...stack.env, ...(airflowUrl !== undefined && { AIRFLOW_API_URL: airflowUrl }), LOG_LEVEL: 'info', TENANT_PURGE_GRACE: '24h', HEALTH_HOST: '127.0.0.1' };
 }
