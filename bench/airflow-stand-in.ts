@@ -9,16 +9,21 @@ export interface AirflowStandIn {
   readonly url: string;
   /** How often each run was asked for, by run id. */
   readonly posts: ReadonlyMap<string, number>;
-  /** Whether runs end at once, with their result on Kafka; else they never end. */
-  answer(runsEnd: boolean): void;
+  /** How runs end from now on; a success at once when it was never told. */
+  runsEnd(how: RunEnd): void;
   forget(): void;
   close(): Promise<void>;
 }
 
+/** At once, with the result on Kafka, or not at all. */
+export type RunEnd = 'success' | 'failure' | 'never';
+
 interface Run {
   readonly conf: unknown;
-  readonly state: 'success' | 'running';
+  readonly state: 'success' | 'failed' | 'running';
 }
+
+const STATES = { success: 'success', failure: 'failed', never: 'running' } as const;
 
 const RUNS = /^\/api\/v2\/dags\/([^/]+)\/dagRuns$/;
 const RUN = /^\/api\/v2\/dags\/([^/]+)\/dagRuns\/([^/]+)$/;
@@ -27,10 +32,11 @@ const RUN = /^\/api\/v2\/dags\/([^/]+)\/dagRuns\/([^/]+)$/;
 export async function startAirflowStandIn(producer: Producer): Promise<AirflowStandIn> {
   const runs = new Map<string, Run>();
   const posts = new Map<string, number>();
-  let runsEnd = true;
+  let end: RunEnd = 'success';
 
-  const publish = async (runId: string): Promise<void> => {
-    const value = { jobId: runId, airflowRunId: runId, status: 'SUCCESS', timestamp: new Date().toISOString(), metadata: { rows_deleted: 1 }, error: null };
+  const publish = async (runId: string, failed: boolean): Promise<void> => {
+    const outcome = failed ? { status: 'FAILURE', metadata: {}, error: 'the bench wanted it to fail' } : { status: 'SUCCESS', metadata: { rows_deleted: 1 }, error: null };
+    const value = { jobId: runId, airflowRunId: runId, timestamp: new Date().toISOString(), ...outcome };
     const [sent] = await producer.send([{ topic: TOPICS.airflowResult, key: runId, value: JSON.stringify(value), headers: { event_type: 'airflow.result', event_id: `${runId}/result` } }]);
     if (sent?.ok === false) throw sent.error;
   };
@@ -39,9 +45,9 @@ export async function startAirflowStandIn(producer: Producer): Promise<AirflowSt
     const { dag_run_id: runId, conf } = JSON.parse(await bodyOf(request)) as { dag_run_id: string; conf: unknown };
     posts.set(runId, (posts.get(runId) ?? 0) + 1);
     if (runs.has(runId)) return answer(response, 409, { detail: 'A run of this id is there already' });
-    runs.set(runId, { conf, state: runsEnd ? 'success' : 'running' });
+    runs.set(runId, { conf, state: STATES[end] });
     answer(response, 200, { dag_run_id: runId, state: 'queued', conf });
-    if (runsEnd) await publish(runId);
+    if (end !== 'never') await publish(runId, end === 'failure');
   };
 
   const server = createServer((request, response) => {
@@ -61,7 +67,9 @@ export async function startAirflowStandIn(producer: Producer): Promise<AirflowSt
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     posts,
-    answer: (end) => (runsEnd = end),
+    runsEnd: (how) => {
+      end = how;
+    },
     forget: () => {
       runs.clear();
       posts.clear();

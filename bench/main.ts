@@ -11,8 +11,9 @@ import { runBulkhead } from './sections/bulkhead.js';
 import { runCost } from './sections/cost.js';
 import { runIngress } from './sections/ingress.js';
 import { runPipeline } from './sections/pipeline.js';
+import { runScale, SCALE_PARTS, type ScalePart } from './sections/scale.js';
 
-const SECTIONS = ['pipeline', 'cost', 'ingress', 'bulkhead'] as const;
+const SECTIONS = ['pipeline', 'cost', 'ingress', 'bulkhead', 'scale'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface BenchOptions {
@@ -25,6 +26,7 @@ interface BenchOptions {
   readonly burst?: number;
   readonly seconds?: number;
   readonly realAirflow: boolean;
+  readonly scale: readonly ScalePart[];
   readonly set: readonly string[];
   readonly cpuProfiles?: string;
 }
@@ -67,6 +69,11 @@ async function runSection(rig: Rig, section: Section, options: BenchOptions): Pr
       return options.realAirflow
         ? runBulkhead(rig, { airflow: 'real', repetitions: 1, emails: 10, emailsPerSecond: 1 / 8, hadoops: 4, hadoopMs: 90_000, env })
         : runBulkhead(rig, { airflow: 'simulated', repetitions: options.repetitions ?? (quick ? 1 : 3), emails: quick ? 100 : 200, emailsPerSecond: 5, hadoops: 60, hadoopMs: 8_000, env });
+    case 'scale':
+      return runScale(rig, {
+        parts: options.scale, repetitions: options.repetitions ?? (quick ? 1 : 3), burst: options.burst ?? (quick ? 300 : 1_000), warmUp: quick ? 150 : 400, tenantSizes: [1, quick ? 300 : 1_000],
+        live: quick ? [1, 1_000] : [1, 1_000, 20_000], pastDeletions: quick ? 100_000 : 1_000_000, parked: quick ? 500 : 2_000, env,
+      });
   }
 }
 
@@ -122,6 +129,7 @@ const program = new Command('npm run bench --')
   .option('--seconds <n>', 'length of the steady load', whole)
   .option('--set <NAME=value>', 'a configuration variable of the roles, of all contestants; may be repeated', collected, [])
   .option('--real-airflow', 'bulkhead: on the real Airflow in place of the simulated one (several minutes)', false)
+  .addOption(new Option('--scale <list>', `scale: ${SCALE_PARTS.join(', ')}`).argParser(listOf<ScalePart>({ processes: 'processes', tenants: 'tenants', live: 'live', memory: 'memory' })).default([...SCALE_PARTS], 'all'))
   .option('--cpu-profiles <folder>', 'lets every role write a CPU profile (node --cpu-prof) for Chrome’s developer tools')
   .addHelpText('after', `
 The stack is started and stopped by the bench; data goes to .stack/bench and is thrown away. Progress is on standard error,

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningContestant } from '../contestants.js';
+import { userRequests } from '../load/requests.js';
+import { residentBytes } from '../measure/cpu.js';
+import type { Rig } from '../rig.js';
+
+const AT_ONCE = 500;
+const POLL_MS = 200;
+const PATIENCE_MS = 90_000;
+const SETTLE_MS = 3_000;
+
+/** Makes deletions that stay: half wait for a result that does not come, half are parked after a failure (the roles run with AUTO_RETRIES=0). */
+export async function addLiveDeletions(rig: Rig, count: number, onProgress: (done: number) => void): Promise<void> {
+  for (let done = 0; done < count; ) {
+    const now = Math.min(AT_ONCE, count - done);
+    const waiting = userRequests(Math.ceil(now / 2)).requests;
+    rig.airflow.runsEnd('never');
+    await rig.driver.send(waiting.map(({ record }) => record));
+    await untilPosted(rig, waiting.map(({ requestId }) => requestId));
+    rig.airflow.runsEnd('success');
+    await park(rig, Math.floor(now / 2));
+    done += now;
+    onProgress(done);
+  }
+}
+
+/** Makes deletions that are parked. */
+export async function park(rig: Rig, count: number): Promise<void> {
+  const { requests } = userRequests(count);
+  rig.airflow.runsEnd('failure');
+  await rig.driver.send(requests.map(({ record }) => record));
+  await rig.driver.allSeen(requests.map(({ requestId }) => requestId), PATIENCE_MS);
+  rig.airflow.runsEnd('success');
+}
+
+async function untilPosted(rig: Rig, requestIds: readonly string[]): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const missing = requestIds.filter((requestId) => !rig.airflow.posts.has(`del_req_${requestId}`)).length;
+    if (missing === 0) return;
+    if (Date.now() > deadline) throw new Error(`${missing} of ${requestIds.length} deletions were not posted to Airflow in time`);
+    await sleep(POLL_MS);
+  }
+}
+
+/** How much more memory the worker holds for each parked deletion that it keeps in its cache, in KiB. */
+export async function memoryPerParked(rig: Rig, running: RunningContestant, count: number): Promise<number> {
+  const resident = (): number => residentBytes(running.pids()['worker'] ?? 0);
+  const before = resident();
+  for (let done = 0; done < count; done += AT_ONCE) await park(rig, Math.min(AT_ONCE, count - done));
+  await sleep(SETTLE_MS);
+  return (resident() - before) / count / 1024;
+}

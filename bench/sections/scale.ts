@@ -1,0 +1,139 @@
+import { provision, startContestant, type RunningContestant, type StartOptions } from '../contestants.js';
+import { serviceRequests, userRequests, type Requests } from '../load/requests.js';
+import { burst } from '../load/run-load.js';
+import { rotated } from '../measure/statistics.rules.js';
+import type { SectionReport } from '../report/report.js';
+import type { Rig } from '../rig.js';
+import { costAtScale, type CostAtScale } from '../scale/cost-at-scale.js';
+import { addLiveDeletions, memoryPerParked } from '../scale/live-deletions.js';
+import { addPastDeletions } from '../scale/past-deletions.js';
+import { scaleReport } from './scale-report.js';
+
+export interface ScaleOptions {
+  readonly parts: readonly ScalePart[];
+  readonly repetitions: number;
+  readonly burst: number;
+  readonly warmUp: number;
+  /** Services to a tenant. */
+  readonly tenantSizes: readonly number[];
+  /** Live deletions, in rising order. */
+  readonly live: readonly number[];
+  readonly pastDeletions: number;
+  readonly parked: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export const SCALE_PARTS = ['processes', 'tenants', 'live', 'memory'] as const;
+export type ScalePart = (typeof SCALE_PARTS)[number];
+
+/** One thing that grows, and what a deletion cost at each size of it. */
+export interface Growth {
+  readonly of: string;
+  /** In rising order; all are compared with the first. */
+  readonly cases: readonly string[];
+  readonly costs: readonly CostAtScale[];
+}
+
+export interface ScaleFigures {
+  readonly growths: readonly Growth[];
+  readonly kibPerParked: number | undefined;
+}
+
+/** Whether a deletion costs the same when there is more of everything. */
+export async function runScale(rig: Rig, options: ScaleOptions): Promise<SectionReport> {
+  const wanted = (part: ScalePart): boolean => options.parts.includes(part);
+  const growths: Growth[] = [];
+  if (wanted('processes')) growths.push(...(await growProcesses(rig, options)));
+  if (wanted('tenants')) growths.push(await growTenants(rig, options));
+  const kibPerParked = wanted('memory') ? await measureMemory(rig, options) : undefined;
+  if (wanted('live')) growths.push(await growLedger(rig, options)); // last: it fills the ledger
+  return scaleReport({ growths, kibPerParked }, options);
+}
+
+/** Runs with the product's processes, warmed up. */
+async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, start: Partial<StartOptions>, act: (running: RunningContestant) => Promise<T>): Promise<T> {
+  await rig.freshTemporal();
+  rig.driver.forget();
+  rig.airflow.forget();
+  const running = await startContestant(rig, 'expunge', { split: 'apart', ...start, env: { ...env, ...start.env } });
+  try {
+    await burst(rig.driver, userRequests(warmUp).requests);
+    return await act(running);
+  } finally {
+    await running.stop();
+  }
+}
+
+async function growProcesses(rig: Rig, options: ScaleOptions): Promise<Growth[]> {
+  const cases: Readonly<Record<string, StartOptions['copies']>> = {
+    '1 of each': {},
+    '2 workers': { worker: 2 },
+    '4 workers': { worker: 4 },
+    '2 of each bridge': { ingress: 2, trigger: 2, result: 2, relay: 2 },
+  };
+  const costs: CostAtScale[] = [];
+  for (let repetition = 0; repetition < options.repetitions; repetition++) {
+    for (const [name, copies = {}] of rotated(Object.entries(cases), repetition)) {
+      rig.say(`scale: ${name}, repetition ${repetition + 1} of ${options.repetitions}`);
+      costs.push(await beside(rig, options, { copies }, (running) => costAtScale(rig, running, name, userRequests(options.burst))));
+    }
+  }
+  return [
+    { of: 'worker processes', cases: ['1 of each', '2 workers', '4 workers'], costs },
+    { of: 'bridge processes', cases: ['1 of each', '2 of each bridge'], costs },
+  ];
+}
+
+async function growTenants(rig: Rig, options: ScaleOptions): Promise<Growth> {
+  const nameOf = (size: number): string => `${size} ${size === 1 ? 'service' : 'services'} to a tenant`;
+  const prepared = async (size: number): Promise<Requests> => {
+    const requests = serviceRequests(options.burst, size);
+    await provision(rig, requests);
+    return requests;
+  };
+  rig.say('scale: tenants');
+  const costs = await beside(rig, options, {}, async (running) => {
+    const found: CostAtScale[] = [];
+    for (let repetition = 0; repetition < options.repetitions; repetition++) {
+      for (const size of rotated(options.tenantSizes, repetition)) found.push(await costAtScale(rig, running, nameOf(size), await prepared(size)));
+    }
+    return found;
+  });
+  return { of: 'services to a tenant', cases: options.tenantSizes.map(nameOf), costs };
+}
+
+async function growLedger(rig: Rig, options: ScaleOptions): Promise<Growth> {
+  const nameOf = (live: number): string => `${live} live over ${options.pastDeletions} past`;
+  const empty = '1 live over none past';
+  rig.say('scale: live deletions and past ones');
+  const costs = await beside(rig, options, { env: { AUTO_RETRIES: '0' } }, async (running) => {
+    let live = 0;
+    const growTo = async (count: number): Promise<void> => {
+      await addLiveDeletions(rig, count - live, (done) => {
+        if (done % 2_000 === 0) rig.say(`  ${live + done} live`);
+      });
+      live = count;
+    };
+    const found: CostAtScale[] = [];
+    const measure = async (name: string): Promise<void> => {
+      for (let n = 0; n < options.repetitions; n++) found.push(await costAtScale(rig, running, name, userRequests(options.burst)));
+    };
+    await growTo(1);
+    await measure(empty);
+    rig.say(`  writing ${options.pastDeletions} past deletions`);
+    await addPastDeletions(rig.ledger, options.pastDeletions, (done) => {
+      rig.say(`  ${done} past`);
+    });
+    for (const count of options.live) {
+      await growTo(count);
+      await measure(nameOf(count));
+    }
+    return found;
+  });
+  return { of: 'live and past deletions', cases: [empty, ...options.live.map(nameOf)], costs };
+}
+
+function measureMemory(rig: Rig, options: ScaleOptions): Promise<number> {
+  rig.say(`scale: memory of ${options.parked} parked deletions`);
+  return beside(rig, options, { env: { AUTO_RETRIES: '0', WORKER_CACHED_WORKFLOWS: String(options.parked * 2) } }, (running) => memoryPerParked(rig, running, options.parked));
+}
