@@ -2,7 +2,7 @@
 
 const npm = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)`;
 const PRODUCT_NOT = '^(test|stack|bench)/';
-const ENTRY_POINTS = '^(start\\.ts|client/(main\\.ts|bin\\.mjs)|stack/(main|demo)\\.ts|test/support/check-walls\\.ts)$';
+const ENTRY_POINTS = '^(start\\.ts|client/(main\\.ts|bin\\.mjs)|stack/(main|demo)\\.ts|bench/main\\.ts|bench/bare/main\\.ts|test/support/check-walls\\.ts)$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -17,6 +17,8 @@ module.exports = {
       from: { path: '^workflows/' }, to: { pathNot: ['^workflows/', '^contracts/names/', '^activities/', npm('@temporalio/workflow', '@temporalio/common')] } },
     { name: 'activities-by-type-in-workflows', severity: 'error', comment: 'Workflows call activities through proxies; they never load them',
       from: { path: '^workflows/' }, to: { path: '^activities/', dependencyTypesNot: ['type-only'] } },
+    { name: 'bare-workflow-is-pure', severity: 'error', comment: 'What the product is compared with is replayed as well',
+      from: { path: '^bench/bare/(workflows|names)\\.ts$' }, to: { pathNot: ['^bench/bare/names\\.ts$', npm('@temporalio/workflow')] } },
     { name: 'names-import-nothing', severity: 'error', comment: 'Workflows use the names, so they hold no I/O and no library',
       from: { path: '^contracts/names/' }, to: { pathNot: '^contracts/names/' } },
     { name: 'product-without-its-tests', severity: 'error', comment: 'What runs in production never loads tests, benchmarks or the local stack',

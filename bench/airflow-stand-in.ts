@@ -44,7 +44,10 @@ export async function startAirflowStandIn(producer: Producer): Promise<AirflowSt
   const create = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { dag_run_id: runId, conf } = JSON.parse(await bodyOf(request)) as { dag_run_id: string; conf: unknown };
     posts.set(runId, (posts.get(runId) ?? 0) + 1);
-    if (runs.has(runId)) return answer(response, 409, { detail: 'A run of this id is there already' });
+    if (runs.has(runId)) {
+      answer(response, 409, { detail: 'A run of this id is there already' });
+      return;
+    }
     runs.set(runId, { conf, state: STATES[end] });
     answer(response, 200, { dag_run_id: runId, state: 'queued', conf });
     if (end !== 'never') await publish(runId, end === 'failure');

@@ -115,10 +115,10 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
     },
     crash: async () => {
       for (const { process } of members) process?.kill('SIGKILL');
-      await Promise.all(members.map(({ process }) => process?.exited));
+      await Promise.all(members.flatMap(({ process }) => process?.exited ?? []));
     },
     stop: async () => {
-      await Promise.all(members.map(({ process }) => process?.stop()));
+      await Promise.all(members.flatMap(({ process }) => process?.stop() ?? []));
     },
   };
   try {

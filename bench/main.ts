@@ -3,32 +3,16 @@ import { loadavg } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Setting } from './measure/machine.js';
 import { messageOf } from '../stack/errors.js';
-import { CONTESTANTS, type Contestant, type Split } from './contestants.js';
-import { KINDS, type Kind } from './load/requests.js';
-import { openRig, type Rig, type RigAirflow } from './rig.js';
+import { CONTESTANTS, type Contestant } from './contestants.js';
+import { KINDS } from './load/requests.js';
+import { openRig, type RigAirflow } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
-import { runBulkhead } from './sections/bulkhead.js';
-import { runCost } from './sections/cost.js';
-import { runIngress } from './sections/ingress.js';
-import { runPipeline } from './sections/pipeline.js';
-import { runScale, SCALE_PARTS, type ScalePart } from './sections/scale.js';
+import { airflowFor, runSection, SECTIONS, type Section, type SectionOptions } from './sections/run-section.js';
+import { SCALE_PARTS, type ScalePart } from './sections/scale.js';
 
-const SECTIONS = ['pipeline', 'cost', 'ingress', 'bulkhead', 'scale'] as const;
-type Section = (typeof SECTIONS)[number];
-
-interface BenchOptions {
-  readonly quick: boolean;
+interface BenchOptions extends SectionOptions {
   readonly json?: string;
-  readonly repetitions?: number;
-  readonly kinds: readonly Kind[];
-  readonly contestants: readonly Contestant[];
-  readonly processes: Split;
-  readonly burst?: number;
-  readonly seconds?: number;
-  readonly realAirflow: boolean;
-  readonly scale: readonly ScalePart[];
-  readonly set: readonly string[];
-  readonly cpuProfiles?: string;
+  readonly waitForQuiet: number;
 }
 
 const started = performance.now();
@@ -52,35 +36,10 @@ const collected = (text: string, before: readonly string[]): string[] => {
   return [...before, text];
 };
 
-async function runSection(rig: Rig, section: Section, options: BenchOptions): Promise<SectionReport> {
-  const { quick, kinds, contestants, processes: split } = options;
-  const env = Object.fromEntries(options.set.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
-  switch (section) {
-    case 'pipeline':
-      return runPipeline(rig, {
-        repetitions: options.repetitions ?? (quick ? 1 : 3), burst: options.burst ?? (quick ? 300 : 2_000), steadySeconds: options.seconds ?? (quick ? 20 : 60), steadyPerSecond: 5,
-        warmUp: quick ? 150 : 400, kinds, contestants, split, env, profileDir: options.cpuProfiles,
-      });
-    case 'cost':
-      return runCost(rig, { kinds, contestants, burst: options.burst ?? (quick ? 300 : 1_000), steadySeconds: options.seconds ?? (quick ? 10 : 30), crashBurst: 300, warmUp: quick ? 50 : 200, env });
-    case 'ingress':
-      return runIngress(rig, { repetitions: options.repetitions ?? (quick ? 1 : 3), requests: quick ? 1_000 : 2_000, repeats: 10, env });
-    case 'bulkhead':
-      return options.realAirflow
-        ? runBulkhead(rig, { airflow: 'real', repetitions: 1, emails: 10, emailsPerSecond: 1 / 8, hadoops: 4, hadoopMs: 90_000, env })
-        : runBulkhead(rig, { airflow: 'simulated', repetitions: options.repetitions ?? (quick ? 1 : 3), emails: quick ? 100 : 200, emailsPerSecond: 5, hadoops: 60, hadoopMs: 8_000, env });
-    case 'scale':
-      return runScale(rig, {
-        parts: options.scale, repetitions: options.repetitions ?? (quick ? 1 : 3), burst: options.burst ?? (quick ? 300 : 1_000), warmUp: quick ? 150 : 400, tenantSizes: [1, quick ? 300 : 1_000],
-        live: quick ? [1, 1_000] : [1, 1_000, 20_000], pastDeletions: quick ? 100_000 : 1_000_000, parked: quick ? 500 : 2_000, env,
-      });
-  }
-}
-
 /** Sections that can run on the same stack. */
-function byAirflow(sections: readonly Section[], { realAirflow }: BenchOptions): { airflow: RigAirflow; sections: readonly Section[] }[] {
-  const airflowOf = (section: Section): RigAirflow => (section !== 'bulkhead' ? 'stand-in' : realAirflow ? 'real' : 'simulated');
-  return (['stand-in', 'simulated', 'real'] as const).map((airflow) => ({ airflow, sections: sections.filter((section) => airflowOf(section) === airflow) })).filter((group) => group.sections.length > 0);
+function byAirflow(sections: readonly Section[], options: BenchOptions): { airflow: RigAirflow; sections: readonly Section[] }[] {
+  const groups = (['stand-in', 'simulated', 'real'] as const).map((airflow) => ({ airflow, sections: sections.filter((section) => airflowFor(section, options) === airflow) }));
+  return groups.filter((group) => group.sections.length > 0);
 }
 
 async function bench(sections: readonly Section[], options: BenchOptions): Promise<void> {
@@ -96,7 +55,7 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
   let setting: Setting | undefined;
   try {
     for (const { airflow, sections: together } of byAirflow(sections, options)) {
-      const rig = await openRig(airflow, say, interrupted.signal);
+      const rig = await openRig({ airflow, quietWithinMs: options.waitForQuiet * 1000, say, signal: interrupted.signal });
       try {
         if (setting === undefined) process.stdout.write(`${settingText(rig.setting)}\n\n`);
         setting ??= rig.setting;
@@ -127,6 +86,7 @@ const program = new Command('npm run bench --')
   .addOption(new Option('--processes <split>', 'a process for each role, or one for all').choices(['apart', 'together']).default('apart'))
   .option('--burst <n>', 'deletions in the burst', whole)
   .option('--seconds <n>', 'length of the steady load', whole)
+  .addOption(new Option('--wait-for-quiet <seconds>', 'how long each load may be put off while others keep the machine busy').argParser(whole).default(0, 'not at all'))
   .option('--set <NAME=value>', 'a configuration variable of the roles, of all contestants; may be repeated', collected, [])
   .option('--real-airflow', 'bulkhead: on the real Airflow in place of the simulated one (several minutes)', false)
   .addOption(new Option('--scale <list>', `scale: ${SCALE_PARTS.join(', ')}`).argParser(listOf<ScalePart>({ processes: 'processes', tenants: 'tenants', live: 'live', memory: 'memory' })).default([...SCALE_PARTS], 'all'))

@@ -28,6 +28,8 @@ export interface Rig {
   readonly airflow: AirflowStandIn;
   readonly ledger: Database;
   readonly setting: Setting;
+  /** How long a load may be put off because others keep the machine busy. */
+  readonly quietWithinMs: number;
   /** Process ids of the parts that run here, by name. */
   partPids(): Record<string, number>;
   /** A client of the Temporal server as it is now. */
@@ -53,8 +55,16 @@ const POSTGRES = { fsync: 'on', full_page_writes: 'on', track_io_timing: 'off' }
 /** Which Airflow: one that answers at once, in this process; the simulator, with its caps and durations; or the real one. */
 export type RigAirflow = 'stand-in' | 'simulated' | 'real';
 
-/** Starts the stack and sets it up. @param say gets lines about the progress. */
-export async function openRig(airflowIs: RigAirflow, say: (text: string) => void, signal: AbortSignal): Promise<Rig> {
+export interface RigOptions {
+  readonly airflow: RigAirflow;
+  readonly quietWithinMs: number;
+  /** Gets lines about the progress. */
+  readonly say: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Starts the stack and sets it up. @throws what the stack throws; nothing is left running then. */
+export async function openRig({ airflow: airflowIs, quietWithinMs, say, signal }: RigOptions): Promise<Rig> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -89,7 +99,7 @@ export async function openRig(airflowIs: RigAirflow, say: (text: string) => void
     closing.push(() => connection.close());
     const setting = await describeSetting(ledger, connection, stack.part('kafka').pid !== undefined);
     return {
-      env, config, logDir, log, keeper, kafka, driver, airflow, ledger, setting, say, close,
+      env, config, logDir, log, keeper, kafka, driver, airflow, ledger, setting, quietWithinMs, say, close,
       partPids: () => Object.fromEntries(stack.parts.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]]))),
       temporal: () => new Client({ connection, namespace: config.temporal.namespace }),
       freshTemporal: async () => {

@@ -24,6 +24,7 @@ export interface CpuReading {
 export interface CpuUse {
   readonly byName: Readonly<Record<string, number>>;
   readonly totalMs: number;
+  readonly elapsedMs: number;
   /** Share of the machine that others used meanwhile: 0 to 1. More than a little makes times unfit for comparison. */
   readonly othersShare: number;
 }
@@ -75,8 +76,9 @@ export function readCpu(pids: Readonly<Record<string, number>>): CpuReading {
 export function cpuBetween(before: CpuReading, after: CpuReading): CpuUse {
   const byName = Object.fromEntries(Object.entries(after.byName).map(([name, ms]) => [name, ms - (before.byName[name] ?? 0)]));
   const totalMs = Object.values(byName).reduce((sum, ms) => sum + ms, 0);
-  const capacityMs = (after.atMs - before.atMs) * cpus().length;
-  return { byName, totalMs, othersShare: capacityMs > 0 ? Math.max(0, (after.machineBusyMs - before.machineBusyMs - totalMs) / capacityMs) : 0 };
+  const elapsedMs = after.atMs - before.atMs;
+  const capacityMs = elapsedMs * cpus().length;
+  return { byName, totalMs, elapsedMs, othersShare: capacityMs > 0 ? Math.max(0, (after.machineBusyMs - before.machineBusyMs - totalMs) / capacityMs) : 0 };
 }
 
 /** Resident memory of a process and its children, in bytes; 0 where the system does not tell. */

@@ -49,11 +49,5 @@ export function median(values: readonly number[]): number {
 /** @throws RangeError without values */
 export const spreadOf = (values: readonly number[]): Spread => ({ min: percentile(values, Number.MIN_VALUE), median: median(values), max: percentile(values, 1), values });
 
-/** How far the greatest lies above the least, as a share of the least; 0 when all are alike. */
-export function relativeRange(values: readonly number[]): number {
-  const { min, max } = spreadOf(values);
-  return max === min ? 0 : (max - min) / min;
-}
-
 /** The order of the contestants in a repetition: each comes first, second, … as often as the others. @param repetition from 0 */
 export const rotated = <T>(items: readonly T[], repetition: number): readonly T[] => items.map((_, i) => items[(i + repetition) % items.length] as T);

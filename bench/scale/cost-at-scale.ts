@@ -2,24 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningContestant } from '../contestants.js';
 import { measured } from '../load/measured.js';
 import type { Requests } from '../load/requests.js';
-import { burst } from '../load/run-load.js';
+import { burst, steady } from '../load/run-load.js';
 import { cpuBetween, readCpu } from '../measure/cpu.js';
 import type { Rig } from '../rig.js';
 
-/** What one deletion cost in a burst, with what is spent at rest taken off. */
+/** What one deletion cost, with what is spent at rest taken off. */
 export interface CostAtScale {
   readonly case: string;
+  /** Of the burst. */
   readonly perSecond: number;
-  /** Of everything but the driver. */
+  /** Of everything but the driver, in the burst. */
   readonly cpuMs: number;
   readonly cpuMsByName: Readonly<Record<string, number>>;
-  /** That PostgreSQL spent on statements, waits included. */
+  /** That PostgreSQL spent on statements, at a steady load: in a burst they wait for locks and for one another. */
   readonly sqlMs: number;
   readonly atRestCpuMsPerSecond: number;
   readonly othersShare: number;
 }
 
 const REST_MS = 6_000;
+const STEADY_SHARE = 0.1;
+const STEADY_PER_SECOND = 5;
 /** Backends tell their statistics when they have been idle for a second. */
 const STATISTICS_MS = 1_500;
 
@@ -29,23 +32,29 @@ async function sqlMs(rig: Rig): Promise<number> {
   return row?.ms ?? 0;
 }
 
-/** Measures a burst against the processes as they stand. */
+/** Measures the processes as they stand: a tenth of the requests at a steady load, the others in a burst. */
 export async function costAtScale(rig: Rig, running: RunningContestant, name: string, { requests }: Requests): Promise<CostAtScale> {
   const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
-  const before = readCpu(pids);
+  const forSteady = requests.slice(0, Math.ceil(requests.length * STEADY_SHARE));
+  const [before, sqlBeforeRest, restSince] = [readCpu(pids), await sqlMs(rig), performance.now()];
   await sleep(REST_MS);
   const rest = cpuBetween(before, readCpu(pids));
   const sqlBefore = await sqlMs(rig);
-  const { load, cpu } = await measured(rig, running, () => burst(rig.driver, requests));
-  const spent = (part: string): number => Math.max(0, (cpu.byName[part] ?? 0) - ((rest.byName[part] ?? 0) * load.seconds * 1000) / REST_MS) / load.deletions;
+  const sqlAtRestPerMs = (sqlBefore - sqlBeforeRest) / (performance.now() - restSince);
+  const steadySince = performance.now();
+  await measured(rig, running, () => steady(rig.driver, forSteady, STEADY_PER_SECOND));
+  const sqlSpent = (await sqlMs(rig)) - sqlBefore - sqlAtRestPerMs * (performance.now() - steadySince);
+  const { load, cpu } = await measured(rig, running, () => burst(rig.driver, requests.slice(forSteady.length)));
+  const restMs = rest.elapsedMs;
+  const spent = (part: string): number => Math.max(0, (cpu.byName[part] ?? 0) - ((rest.byName[part] ?? 0) * load.seconds * 1000) / restMs) / load.deletions;
   const cpuMsByName = Object.fromEntries(Object.keys(cpu.byName).filter((part) => part !== 'driver').map((part) => [part, spent(part)]));
   const found: CostAtScale = {
     case: name,
     perSecond: load.perSecond,
     cpuMs: Object.values(cpuMsByName).reduce((sum, ms) => sum + ms, 0),
     cpuMsByName,
-    sqlMs: ((await sqlMs(rig)) - sqlBefore) / load.deletions,
-    atRestCpuMsPerSecond: ((rest.totalMs - (rest.byName['driver'] ?? 0)) * 1000) / REST_MS,
+    sqlMs: Math.max(0, sqlSpent) / forSteady.length,
+    atRestCpuMsPerSecond: ((rest.totalMs - (rest.byName['driver'] ?? 0)) * 1000) / restMs,
     othersShare: cpu.othersShare,
   };
   rig.say(`  ${name}: ${found.cpuMs.toFixed(1)} ms of CPU and ${found.sqlMs.toFixed(1)} ms of SQL each, ${found.perSecond.toFixed(1)}/s; others used ${(found.othersShare * 100).toFixed(0)} %`);

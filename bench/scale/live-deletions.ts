@@ -43,11 +43,14 @@ async function untilPosted(rig: Rig, requestIds: readonly string[]): Promise<voi
   }
 }
 
-/** How much more memory the worker holds for each parked deletion that it keeps in its cache, in KiB. */
+/** How much more memory the worker holds for each parked deletion that it keeps in its cache, in KiB: over the second half of `count`, when it has grown warm. */
 export async function memoryPerParked(rig: Rig, running: RunningContestant, count: number): Promise<number> {
-  const resident = (): number => residentBytes(running.pids()['worker'] ?? 0);
-  const before = resident();
-  for (let done = 0; done < count; done += AT_ONCE) await park(rig, Math.min(AT_ONCE, count - done));
-  await sleep(SETTLE_MS);
-  return (resident() - before) / count / 1024;
+  const half = Math.ceil(count / 2);
+  const parkHalf = async (): Promise<number> => {
+    for (let done = 0; done < half; done += AT_ONCE) await park(rig, Math.min(AT_ONCE, half - done));
+    await sleep(SETTLE_MS);
+    return residentBytes(running.pids()['worker'] ?? 0);
+  };
+  const before = await parkHalf();
+  return ((await parkHalf()) - before) / half / 1024;
 }

@@ -1,5 +1,5 @@
 import { shown, type Goal, type ReportTable, type SectionReport } from '../report/report.js';
-import { sum, type Cost, type CostOptions, type LoadCost } from './cost.js';
+import { sum, type Cost, type CostFigures, type CostOptions, type LoadCost } from './cost.js';
 import type { CrashFigures } from './crash.js';
 
 const GOALS = { events: 14, workflowTasks: 2, roundTrips: 6 } as const;
@@ -8,7 +8,7 @@ const each = (total: number, { load }: LoadCost): string => shown(total / load.d
 const messagesOf = ({ messages }: LoadCost): number => Object.values(messages).reduce((all, n) => all + n, 0);
 
 /** Tables of what deletions cost, and of what crashes repeated. */
-export function costReport(costs: readonly Cost[], crashes: readonly CrashFigures[], options: CostOptions): SectionReport {
+export function costReport({ costs, crashes }: CostFigures, options: CostOptions): SectionReport {
   const tables = [...options.kinds.flatMap((kind) => tablesOf(kind, costs.filter((cost) => cost.kind === kind))), crashTable(crashes)];
   return { section: 'Cost of one deletion', tables, goals: [...costs.flatMap(goalsOfCost), ...crashes.flatMap(goalsOfCrash)], data: { costs, crashes } };
 }

@@ -9,10 +9,8 @@ import { messageCounts } from '../load/topic-counts.js';
 import { createSqlProxy, sqlBetween } from '../measure/sql-proxy.js';
 import type { SqlCount } from '../measure/sql-wire.rules.js';
 import { median } from '../measure/statistics.rules.js';
-import type { SectionReport } from '../report/report.js';
 import type { Rig } from '../rig.js';
 import { readDeletion } from '../../store/ledger/read.js';
-import { costReport } from './cost-report.js';
 import { crashInABurst, type CrashFigures } from './crash.js';
 
 export interface CostOptions {
@@ -47,6 +45,11 @@ export interface Cost {
   readonly inABurst: LoadCost;
 }
 
+export interface CostFigures {
+  readonly costs: readonly Cost[];
+  readonly crashes: readonly CrashFigures[];
+}
+
 const ONE_BY_ONE_PER_SECOND = 5;
 const HISTORIES = 20;
 const REST_MS = 8_000;
@@ -54,7 +57,7 @@ const REST_MS = 8_000;
 const SQL_ROLES = ['worker', 'ingress', 'trigger', 'result', 'relay'] as const;
 
 /** What one deletion costs, and what a crash repeats. */
-export async function runCost(rig: Rig, options: CostOptions): Promise<SectionReport> {
+export async function runCost(rig: Rig, options: CostOptions): Promise<CostFigures> {
   const costs: Cost[] = [];
   const crashes: CrashFigures[] = [];
   for (const contestant of options.contestants) {
@@ -73,7 +76,7 @@ export async function runCost(rig: Rig, options: CostOptions): Promise<SectionRe
       await proxy.close();
     }
   }
-  return costReport(costs, crashes, options);
+  return { costs, crashes };
 }
 
 type ReadSql = () => Readonly<Record<string, SqlCount>>;

@@ -8,12 +8,12 @@ import type { PipelineOptions, Turn } from './pipeline.js';
 const GOALS = { overNormal: 1.2, overLocal: 0.8, p50OverLocal: 1.3 } as const;
 
 /** Tables and goals of the turns that were taken. */
-export function pipelineReport(turns: readonly Turn[], options: PipelineOptions): SectionReport {
+export function pipelineReport(turns: readonly Turn[], options: PipelineOptions, cores: number): SectionReport {
   const of = (contestant: Contestant, kind: Kind) => turns.filter((turn) => turn.contestant === contestant && turn.kind === kind);
   const tables = options.kinds.flatMap((kind): ReportTable[] => [
     {
       title: `${kind === 'user' ? 'Users' : 'Services'}: middle (least to greatest) of ${options.repetitions} repetitions; latency in ms from request to notification`,
-      head: ['', 'burst/s', 'burst p50', 'p95', 'p99', `p50 at ${options.steadyPerSecond}/s`, 'p95', 'p99', 'CPU ms each', 'others used'],
+      head: ['', 'burst/s', 'burst p50', 'p95', 'p99', `p50 at ${options.steadyPerSecond}/s`, 'p95', 'p99', 'CPU ms each', 'CPU allows/s', 'others used'],
       rows: options.contestants.map((contestant) => {
         const found = of(contestant, kind);
         const latency = (pick: (turn: Turn) => Measured, name: keyof Latencies) => spreadText(spreadOf(found.map((turn) => pick(turn).load.latencyMs[name])));
@@ -23,6 +23,7 @@ export function pipelineReport(turns: readonly Turn[], options: PipelineOptions)
           ...(['p50', 'p95', 'p99'] as const).map((name) => latency((turn) => turn.burst, name)),
           ...(['p50', 'p95', 'p99'] as const).map((name) => latency((turn) => turn.steady, name)),
           spreadText(spreadOf(found.map(({ burst }) => burst.cpu.totalMs / burst.load.deletions))),
+          shown((cores * 1000) / spreadOf(found.map(({ burst }) => burst.cpu.totalMs / burst.load.deletions)).median),
           `${shown(spreadOf(found.map(({ burst }) => burst.cpu.othersShare * 100)).median)} %`,
         ];
       }),

@@ -3,9 +3,7 @@ import { requestsOf, type Kind } from '../load/requests.js';
 import { measured, type Measured } from '../load/measured.js';
 import { burst, steady } from '../load/run-load.js';
 import { rotated } from '../measure/statistics.rules.js';
-import type { SectionReport } from '../report/report.js';
 import type { Rig } from '../rig.js';
-import { pipelineReport } from './pipeline-report.js';
 
 export interface PipelineOptions {
   readonly repetitions: number;
@@ -30,12 +28,12 @@ export interface Turn {
 }
 
 /** Deletions from their request on Kafka to their notification on Kafka, beside the least that Temporal needs for the same. */
-export async function runPipeline(rig: Rig, options: PipelineOptions): Promise<SectionReport> {
+export async function runPipeline(rig: Rig, options: PipelineOptions): Promise<readonly Turn[]> {
   const turns: Turn[] = [];
   for (let repetition = 0; repetition < options.repetitions; repetition++) {
     for (const contestant of rotated(options.contestants, repetition)) turns.push(...(await takeTurn(rig, contestant, repetition, options)));
   }
-  return pipelineReport(turns, options);
+  return turns;
 }
 
 async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, options: PipelineOptions): Promise<Turn[]> {

@@ -2,12 +2,10 @@ import { provision, startContestant, type RunningContestant, type StartOptions }
 import { serviceRequests, userRequests, type Requests } from '../load/requests.js';
 import { burst } from '../load/run-load.js';
 import { rotated } from '../measure/statistics.rules.js';
-import type { SectionReport } from '../report/report.js';
 import type { Rig } from '../rig.js';
 import { costAtScale, type CostAtScale } from '../scale/cost-at-scale.js';
 import { addLiveDeletions, memoryPerParked } from '../scale/live-deletions.js';
 import { addPastDeletions } from '../scale/past-deletions.js';
-import { scaleReport } from './scale-report.js';
 
 export interface ScaleOptions {
   readonly parts: readonly ScalePart[];
@@ -40,14 +38,14 @@ export interface ScaleFigures {
 }
 
 /** Whether a deletion costs the same when there is more of everything. */
-export async function runScale(rig: Rig, options: ScaleOptions): Promise<SectionReport> {
+export async function runScale(rig: Rig, options: ScaleOptions): Promise<ScaleFigures> {
   const wanted = (part: ScalePart): boolean => options.parts.includes(part);
   const growths: Growth[] = [];
   if (wanted('processes')) growths.push(...(await growProcesses(rig, options)));
   if (wanted('tenants')) growths.push(await growTenants(rig, options));
   const kibPerParked = wanted('memory') ? await measureMemory(rig, options) : undefined;
   if (wanted('live')) growths.push(await growLedger(rig, options)); // last: it fills the ledger
-  return scaleReport({ growths, kibPerParked }, options);
+  return { growths, kibPerParked };
 }
 
 /** Runs with the product's processes, warmed up. */

@@ -22,7 +22,7 @@ export interface WallsReport {
 }
 
 /** Where the environment may be read: in the configuration, and by what starts other processes for people and tests. */
-const MAY_READ_ENVIRONMENT = [/^platform\/config\.ts$/, /^stack\/environment\.ts$/, /^test\//, /^bench\//, /\.mjs$/, /\.config\.(ts|js)$/];
+const MAY_READ_ENVIRONMENT = [/^platform\/config\.ts$/, /^stack\/environment\.ts$/, /^test\//, /\.mjs$/, /\.config\.(ts|js)$/];
 
 /**
  * Checks the walls of the tree at `root`. Having looked at too little is a breach as well: a check that saw nothing has not passed.
