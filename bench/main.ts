@@ -1,11 +1,13 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Setting } from './measure/machine.js';
 import { messageOf } from '../stack/errors.js';
+import { holderOf, markHolder } from '../stack/holder.js';
 import { CONTESTANTS, type Contestant } from './contestants.js';
 import { KINDS } from './load/requests.js';
-import { openRig, type RigAirflow } from './rig.js';
+import { openRig, STACK_DIR, type RigAirflow } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
 import { airflowFor, runSection, SECTIONS, type Section, type SectionOptions } from './sections/run-section.js';
 import { SCALE_PARTS, type ScalePart } from './sections/scale.js';
@@ -51,6 +53,10 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
       process.exit(130);
     });
   }
+  const other = await holderOf(STACK_DIR);
+  if (other !== undefined) throw new Error(`A bench is running already (process ${other}): end it first.`);
+  await mkdir(STACK_DIR, { recursive: true });
+  await markHolder(STACK_DIR);
   const reports: SectionReport[] = [];
   let setting: Setting | undefined;
   try {
@@ -70,6 +76,7 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
       }
     }
   } finally {
+    await rm(join(STACK_DIR, 'holder'), { force: true });
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ setting: { ...setting, loadAfter: loadavg()[0] }, reports }, null, 2)}\n`);
   }
   if (reports.some(({ goals }) => goals.some(({ met }) => !met))) process.exitCode = 3;

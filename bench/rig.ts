@@ -42,7 +42,8 @@ export interface Rig {
 }
 
 const erasersFile = fileURLToPath(new URL('./erasers.yaml', import.meta.url));
-const dir = fileURLToPath(new URL('../.stack/bench', import.meta.url));
+/** Where the bench's stack keeps its data and logs: one bench at a time. */
+export const STACK_DIR = fileURLToPath(new URL('../.stack/bench', import.meta.url));
 const WAIT_MS = 60_000;
 const RETENTION_MS = 86_400_000;
 
@@ -73,7 +74,7 @@ export async function openRig({ airflow: airflowIs, quietWithinMs, say, signal }
     say(`starting Temporal, Kafka, PostgreSQL${airflowIs === 'stand-in' ? '' : ` and Airflow (${airflowIs})`}`);
     const stack = await startStack({
       environment: { ...environment, ERASERS_FILE: erasersFile },
-      dir, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
+      dir: STACK_DIR, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
     });
     closing.push(() => stack.stop());
     const log = createLog({ level: 'fatal' });
@@ -92,7 +93,7 @@ export async function openRig({ airflow: airflowIs, quietWithinMs, say, signal }
     closing.push(() => driver.close());
     const keeper = await createProcessKeeper();
     closing.push(() => keeper.close());
-    const logDir = join(dir, 'logs', 'roles');
+    const logDir = join(STACK_DIR, 'logs', 'roles');
     await mkdir(logDir, { recursive: true });
 
     let connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
