@@ -1,5 +1,5 @@
 import { waitFor } from '../../support/wait-for.js';
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 import { differences, repeated } from './sets.js';
 
 /** Airflow's runs are the ledger's attempts, no more and no less; none was made twice, and no revoked one erased. */

@@ -1,4 +1,4 @@
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 
 /** What was asked to be deleted is really gone, and what belongs to a tenant itself goes only with a tenant that is erased. */
 export const dataIsGone: Check = async ({ house, load, deletions }) => {

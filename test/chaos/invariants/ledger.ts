@@ -1,6 +1,6 @@
 import { tenantRequestId } from '../../../contracts/names/index.js';
 import type { Deletion } from '../../../store/ledger/rows.js';
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 import { differences, groupBy, repeated } from './sets.js';
 
 const subjectOf = ({ kind, userId, tenantId, serviceInstanceId }: Deletion): string =>

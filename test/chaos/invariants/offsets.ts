@@ -2,7 +2,7 @@ import { consumerGroup, isFinal, serviceRequestId, TOPICS, type DeletionStatus }
 import type { KafkaClient } from '../../../bus/kafka.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { House } from '../../support/house.js';
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 import { committedOf, endsOf, jsonOf, readTopics, type Marks, type TopicMessage } from '../topics.js';
 
 /** Who reads what. */

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { isFinal, tenantWorkflowId } from '../../../contracts/names/index.js';
 import { waitFor } from '../../support/wait-for.js';
 import type { House } from '../../support/house.js';
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 
 const ABREAST = 16;
 /** Temporal allows ten requests a second to visibility, for all of a namespace. */

@@ -1,5 +1,5 @@
 import { TOPICS } from '../../../contracts/names/index.js';
-import type { Check } from '../invariants.js';
+import type { Check } from './check.js';
 import { jsonOf } from '../topics.js';
 
 const STATUS = { erased: 'ERASED', empty: 'EMPTY', stays: 'ACTIVE' } as const;

@@ -2,7 +2,7 @@ import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../../../contracts
 import { READ_TOPICS } from '../../../bus/topics.js';
 import type { OutboxMessage } from '../../../store/ledger/rows.js';
 import { waitFor } from '../../support/wait-for.js';
-import type { Check, Scene } from '../invariants.js';
+import type { Check, Scene } from './check.js';
 import { jsonOf, type TopicMessage } from '../topics.js';
 import { differences, groupBy } from './sets.js';
 
