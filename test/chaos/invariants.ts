@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KafkaClient } from '../../bus/kafka.js';
 import { READ_TOPICS } from '../../bus/topics.js';
 import { deadLetterTopic } from '../../contracts/names/index.js';
 import type { Attempt, Deletion } from '../../store/ledger/rows.js';
-import type { DagRunSeen, SimulatorStats } from '../support/airflow-control.js';
 import type { House } from '../support/house.js';
 import { airflowAgrees } from './invariants/airflow.js';
-import type { Before, Check, Scene } from './invariants/check.js';
+import type { Check, Scene } from './invariants/check.js';
 import { dataIsGone } from './invariants/data.js';
 import { requestsEndedWell } from './invariants/ledger.js';
 import { offsetsAreDone } from './invariants/offsets.js';
@@ -14,8 +12,7 @@ import { temporalAgrees } from './invariants/temporal.js';
 import { tenantsAreTold } from './invariants/tenants.js';
 import { outboxIsOnTheTopics, outgoingTopics } from './invariants/topics.js';
 import type { ChaosLoad } from './load.js';
-import type { Expectations } from './scenario.js';
-import { endsOf, readTopics, type Marks, type TopicMessage } from './topics.js';
+import { endsOf, readTopics, type TopicMessage } from './topics.js';
 
 /** Every check, in the order that their findings are told. */
 const CHECKS: readonly (readonly [string, Check])[] = [

@@ -177,7 +177,8 @@ export class VirtualTemporal {
     } else {
       await this.callOut(execution, execution.task);
     }
-    const { task } = execution;
+    // Whoever told the workflow, or called out for it, may have ended its task.
+    const task = execution.task as Execution['task'];
     if (task && ![...execution.run.calls.values()].some(({ isLocal }) => isLocal)) await this.finishTask(execution, task);
   }
 
