@@ -177,9 +177,13 @@ export class VirtualTemporal {
     } else {
       await this.callOut(execution, execution.task);
     }
-    // Whoever told the workflow, or called out for it, may have ended its task.
-    const task = execution.task as Execution['task'];
+    const task = this.taskOf(execution);
     if (task && ![...execution.run.calls.values()].some(({ isLocal }) => isLocal)) await this.finishTask(execution, task);
+  }
+
+  /** For use after an await: what has happened since, whoever looked at it before cannot know. */
+  private taskOf({ task }: Execution): Execution['task'] {
+    return task;
   }
 
   private async callOut(execution: Execution, task: NonNullable<Execution['task']>): Promise<void> {
