@@ -146,7 +146,10 @@ const tenantArb = (instances: readonly string[]) => {
     { weight: 2, arbitrary: id.map((one) => step(`${one} is deprovisioned`, (world) => world.ledger.deprovision(TENANT, one))) },
     { weight: 5, arbitrary: fc.constantFrom(false, false, true).map((crashes) => step(`the relay sends${crashes ? ', and sends again' : ''}`, (world) => world.relay(crashes))) },
     { weight: 1, arbitrary: fc.constant(step('a person has the tenant erased', (world) => world.erase())) },
-    { weight: 1, arbitrary: fc.boolean().map((stale) => step(`the inventory is ${stale ? 'stale' : 'current'}`, (world) => (world.ledger.inventoryIsStale = stale))) },
+    { weight: 1, arbitrary: fc.boolean().map((stale) => step(`the inventory is ${stale ? 'stale' : 'current'}`, (world) => {
+      world.ledger.inventoryIsStale = stale;
+      world.ableSinceMs = world.temporal.nowMs;
+    })) },
   );
 };
 

@@ -36,6 +36,9 @@ export const subjectOfService = (serviceInstanceId: string): Subject => ({ kind:
 /** Why a deletion is parked without an attempt that failed. */
 const NO_ATTEMPT_FAILED: readonly string[] = ['DEPENDENCY_BLOCKED', 'PROVISIONED_ANEW'];
 
+/** A deletion that waits for others looks again once an hour at the latest. */
+const LONGEST_LOOK_MS = 2 * 3_600_000;
+
 /** Everything that one walk goes through: Temporal and the ledger in memory, and the bridges and persons around them. */
 export class World {
   readonly temporal: VirtualTemporal;
@@ -220,6 +223,14 @@ export class World {
       .map(({ serviceInstanceId }) => `${row.requestId} was sent while ${serviceInstanceId} depends on it`);
   }
 
+  /** Whether something that nobody deletes depends on the service. */
+  private isBlocked({ kind, serviceInstanceId }: Row): boolean {
+    const { services, deletions, inventoryIsStale } = this.ledger;
+    if (kind !== 'service' || inventoryIsStale) return false;
+    const dependants = services.filter((one) => one.status === 'ACTIVE' && one.serviceInstanceId !== serviceInstanceId && one.dependsOn.includes(serviceInstanceId ?? ''));
+    return dependants.some((one) => !deletions.some((other) => other.serviceInstanceId === one.serviceInstanceId && !isFinal(other.status)));
+  }
+
   /** No old trigger stands for a service that was provisioned anew, nor for a tenant that is in use again. */
   private fenceFaults(): string[] {
     const { attempts, deletions, services, tenants } = this.ledger;
@@ -278,6 +289,9 @@ export class World {
     compare('held', says.phase === 'held', row.status === 'ON_HOLD' && says.phase !== 'grace' && says.phase !== 'backoff' && says.phase !== 'pending');
     compare('joined', [...says.joined].sort(), joined);
     compare('needing attention', shown === 'FAILED' || shown === 'TIMEOUT', isParked(row.status));
+    if (says.phase === 'pending' && this.isBlocked(row) && this.temporal.nowMs - Math.max(this.ledger.timeline.at(-1)?.atMs ?? 0, this.ableSinceMs) > LONGEST_LOOK_MS) {
+      faults.push(`${row.requestId} is blocked, and nobody was told`);
+    }
     const succeeded = this.ledger.attempts.some(({ requestId, result }) => requestId === row.requestId && result === 'SUCCESS');
     if (succeeded && this.toRedeliver.size === 0) faults.push(`${row.requestId} had a SUCCESS, and goes on`);
     if (row.parkedAtMs !== undefined && isParked(row.status) && !this.wasReset) {
