@@ -137,7 +137,7 @@ const meanwhileArb = (cast: Cast) =>
 const tenantArb = (instances: readonly string[]) => {
   const id = fc.constantFrom(...instances);
   return fc.oneof(
-    { weight: 3, arbitrary: fc.record({ id, dependsOn: fc.option(id, { freq: 1 }) }).map(({ id: one, dependsOn }) =>
+    { weight: 3, arbitrary: fc.record({ id, dependsOn: fc.option(id, { freq: 3 }) }).map(({ id: one, dependsOn }) =>
       step(`${one} is provisioned${dependsOn !== null && dependsOn !== one ? `, depends on ${dependsOn}` : ''}`, (world) => {
         // Of an instance that is there already nothing new is told: the inventory's own tests have that.
         if (world.ledger.services.some((service) => service.serviceInstanceId === one && service.status === 'ACTIVE')) return;

@@ -292,6 +292,9 @@ export class World {
     if (says.phase === 'pending' && this.isBlocked(row) && this.temporal.nowMs - Math.max(this.ledger.timeline.at(-1)?.atMs ?? 0, this.ableSinceMs) > LONGEST_LOOK_MS) {
       faults.push(`${row.requestId} is blocked, and nobody was told`);
     }
+    const lines = this.ledger.timeline;
+    const parkedAt = lines.findLastIndex(({ requestId, what }) => requestId === row.requestId && what === 'parked');
+    if (says.parked && !this.wasReset && lines.some(({ what, cause }, i) => i > parkedAt && parkedAt >= 0 && what === 'joined' && cause === row.requestId)) faults.push(`${row.requestId} is parked still, although another request has joined it`);
     const succeeded = this.ledger.attempts.some(({ requestId, result }) => requestId === row.requestId && result === 'SUCCESS');
     if (succeeded && this.toRedeliver.size === 0) faults.push(`${row.requestId} had a SUCCESS, and goes on`);
     if (row.parkedAtMs !== undefined && isParked(row.status) && !this.wasReset) {
