@@ -6,8 +6,6 @@ export interface PeriodicOptions {
   readonly name: string;
   readonly everyMs: number;
   readonly log: Log;
-  /** Between two runs when it is woken while it is busy, at the least; none when left out. */
-  readonly restMs?: number;
   /** Waits after failures; from a quarter second to 15 s when left out. */
   readonly backoff?: Backoff;
 }
@@ -27,7 +25,7 @@ const USUAL: Backoff = { firstMs: 250, maxMs: 15_000 };
  * Does work at once, and then again and again. A failure is an outage: logged on the 1st, 2nd, 4th, 8th… time, and waited out.
  * @param work may give a number: in how many milliseconds it wants to be called again, if that is sooner than usual.
  */
-export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { name, everyMs, restMs = 0, log, backoff = USUAL }: PeriodicOptions): Periodic {
+export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { name, everyMs, log, backoff = USUAL }: PeriodicOptions): Periodic {
   const stopping = new AbortController();
   const stopped = (): boolean => stopping.signal.aborted;
   let wakings = 0;
@@ -46,12 +44,6 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
       endWait = end;
     });
 
-  const waitDeaf = async (ms: number): Promise<void> => {
-    deaf = true;
-    await wait(ms);
-    deaf = false;
-  };
-
   const run = async (): Promise<void> => {
     while (!stopped()) {
       const wakingsBefore = wakings;
@@ -61,13 +53,14 @@ export function periodically(work: (signal: AbortSignal) => Promise<unknown>, { 
         failures = 0;
         if (stopped()) return;
         if (wakings === wakingsBefore) await wait(typeof againInMs === 'number' ? Math.min(againInMs, everyMs) : everyMs);
-        else if (restMs > 0) await waitDeaf(restMs);
       } catch (error) {
         if (stopped()) return;
         failures += 1;
         const delayMs = backoffDelayMs(failures, backoff);
         if (Number.isInteger(Math.log2(failures))) log.warn({ err: error, failures, delayMs }, `${name}: failed; trying again`);
-        await waitDeaf(delayMs);
+        deaf = true;
+        await wait(delayMs);
+        deaf = false;
       }
     }
   };

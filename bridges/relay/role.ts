@@ -15,8 +15,6 @@ import { listenForRows } from './wake-up.js';
 
 /** As long as a dead member keeps its Kafka partitions. */
 const LEASE_MS = 6_000;
-/** Between two looks at an outbox that goes on being written to: rows gather meanwhile, and go together. */
-const REST_MS = 5;
 const MOST_REFUSALS = 5;
 const REFUSAL_BACKOFF_MS = 500;
 const OUTAGE_BACKOFF = { firstMs: 200, maxMs: 5_000 };
@@ -39,7 +37,7 @@ export const startRelay: StartRole = async (deps) => {
   const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wake });
   const startSender = (part: Pick<SenderOptions, 'target' | 'transport'>): void => {
     const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, onSent: () => wake(part.target === 'kafka' ? 'signal' : 'kafka'), metrics, log });
-    senders.set(part.target, periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, restMs: REST_MS, log, backoff: OUTAGE_BACKOFF }));
+    senders.set(part.target, periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, log, backoff: OUTAGE_BACKOFF }));
   };
   startSender({ target: 'kafka', transport: kafkaTransport(producer) });
   const temporal = connectInBackground(deps, ({ client }) => startSender({ target: 'signal', transport: signalTransport(client) }));

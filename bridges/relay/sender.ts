@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
@@ -27,6 +28,9 @@ export class RelayOutage extends Error {
   override readonly name = 'RelayOutage';
 }
 
+const MANY = 5;
+const REST_MS = 10;
+
 /**
  * A sender of rows to one kind of target. Called, it sends what there is to send in the lanes that are held, in order per request,
  * and tells in how many ms it wants to be called again, if there is a reason.
@@ -41,12 +45,15 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
     for (let full = true; full && !signal.aborted; ) {
       const now = performance.now();
       for (const [requestId, at] of resting) if (at <= now) resting.delete(requestId);
-      full = await leases.using(async (lanes) => {
-        if (lanes.length === 0) return false;
+      const sent = await leases.using(async (lanes) => {
+        if (lanes.length === 0) return 0;
         const rows = await nextUnsent(database, target, lanes, batch, [...resting.keys()]);
         if (rows.length > 0) await sendInRounds(options, rows, resting, signal);
-        return rows.length === batch;
+        return rows.length;
       });
+      full = sent === batch;
+      // Many are being written: more gather meanwhile, and go together.
+      if (sent >= MANY && !full) await sleep(REST_MS);
     }
     return resting.size === 0 ? undefined : Math.max(0, Math.min(...resting.values()) - performance.now());
   };
