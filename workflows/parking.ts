@@ -1,9 +1,9 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails } from '@temporalio/workflow';
 import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/names/index.js';
 import { isOurs, nextStep, type Deletion } from './deletion.js';
 import { nextReminder } from './deletion.rules.js';
 import { call } from './ledger-activities.js';
-import { showStatus, statusAttribute } from './search-attributes.js';
+import { isShownAsParked, showStatus } from './search-attributes.js';
 import { waitUntil } from './waiting.js';
 
 /** Tells that automatic ways are used up, or that something blocks, and waits until something or someone moves the deletion. */
@@ -55,8 +55,9 @@ export async function reopen(deletion: Deletion, { cause, act }: NonNullable<Del
 
 /** The attention of a person is no longer needed. */
 export function wasUnparked(deletion: Deletion, status: DeletionStatus = 'PENDING'): void {
-  if (deletion.parkedFor === undefined) return;
   delete deletion.parkedFor;
-  upsertSearchAttributes([statusAttribute(status)]);
+  // Not what this deletion remembers: the attention may have been for one that the workflow carried before it.
+  if (!isShownAsParked()) return;
+  showStatus(status);
   setCurrentDetails('');
 }

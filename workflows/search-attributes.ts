@@ -22,6 +22,8 @@ export function showStatus(status: DeletionStatus): void {
   if (workflowInfo().typedSearchAttributes.get(DELETION_STATUS) !== status) upsertSearchAttributes([statusAttribute(status)]);
 }
 
+export const isShownAsParked = (): boolean => ['FAILED', 'TIMEOUT'].includes(workflowInfo().typedSearchAttributes.get(DELETION_STATUS) ?? '');
+
 /** A workflow that goes on for a later request of its subject is found by that. */
 export function showRequest(input: DeletionInput): void {
   const shown = workflowInfo().typedSearchAttributes.get(REQUEST_ID);
