@@ -276,7 +276,7 @@ export class World {
     return this.terminated.has(row.workflowId);
   }
 
-  private disagreements({ run }: Execution, row: Row): string[] {
+  private disagreements({ run, history }: Execution, row: Row): string[] {
     const says = run.query('status') as WorkflowStatus;
     const joined = this.ledger.deletions.filter(({ duplicateOf, outcome }) => duplicateOf === row.requestId && outcome === null).map(({ requestId }) => requestId).sort();
     const shown = run.attributes.get(DELETION_STATUS);
@@ -292,18 +292,19 @@ export class World {
     compare('held', says.phase === 'held', row.status === 'ON_HOLD' && says.phase !== 'grace' && says.phase !== 'backoff' && says.phase !== 'pending');
     compare('joined', [...says.joined].sort(), joined);
     compare('needing attention', shown === 'FAILED' || shown === 'TIMEOUT', isParked(row.status));
-    if (says.phase === 'pending' && this.isBlocked(row) && this.temporal.nowMs - Math.max(this.ledger.timeline.at(-1)?.atMs ?? 0, this.ableSinceMs) > LONGEST_LOOK_MS) {
+    if (says.phase === 'pending' && this.isBlocked(row) && this.temporal.nowMs - Math.max(this.ledger.timeline.at(-1)?.atMs ?? 0, this.ableSinceMs, ...this.ledger.services.map(({ provisionedAt }) => provisionedAt.getTime())) > LONGEST_LOOK_MS) {
       faults.push(`${row.requestId} is blocked, and nobody was told`);
     }
     const lines = this.ledger.timeline;
-    const parkedAt = lines.findLastIndex(({ requestId, what }) => requestId === row.requestId && what === 'parked');
+    const family = this.ledger.deletions.filter(({ workflowId }) => workflowId === row.workflowId).map(({ requestId }) => requestId);
+    const parkedAt = lines.findLastIndex(({ requestId, what }) => family.includes(requestId) && (what === 'parked' || what === 'carries on'));
     if (says.parked && !this.wasReset && lines.some(({ what, cause }, i) => i > parkedAt && parkedAt >= 0 && what === 'joined' && cause === row.requestId)) faults.push(`${row.requestId} is parked still, although another request has joined it`);
     const succeeded = this.ledger.attempts.some(({ requestId, result }) => requestId === row.requestId && result === 'SUCCESS');
     if (succeeded && this.toRedeliver.size === 0) faults.push(`${row.requestId} had a SUCCESS, and goes on`);
     if (row.parkedAtMs !== undefined && isParked(row.status) && !this.wasReset) {
-      const family = this.ledger.deletions.filter(({ workflowId }) => workflowId === row.workflowId).map(({ requestId }) => requestId);
       const told = this.ledger.timeline.findLast(({ requestId, what }) => family.includes(requestId) && (what === 'told again' || what === 'parked'));
-      const lastMs = Math.max(told?.atMs ?? 0, row.parkedAtMs, this.ableSinceMs);
+      // A run that continues another counts its window anew.
+      const lastMs = Math.max(told?.atMs ?? 0, row.parkedAtMs, this.ableSinceMs, history[0]?.atMs ?? 0);
       const silentMs = this.temporal.nowMs - lastMs;
       if (silentMs > row.input.policy.parkingWindowMs) faults.push(`${row.requestId} is parked, and nobody was told for ${silentMs} ms`);
     }
