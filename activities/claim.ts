@@ -44,7 +44,7 @@ async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor 
   const { status, attempt, held, input } = deletion.row;
   if (sendFor === undefined || status !== 'PENDING' || attempt > 0 || held || input.graceMs > 0) return undefined;
   const decision = await sendAttempt(deps, deletion, sendFor);
-  return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED' } : undefined;
+  return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED', leftOver: [] } : undefined;
 }
 
 /** The chain's own request has ended: by a withdrawal that handed the deletion over, or altogether. */

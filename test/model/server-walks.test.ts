@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { serverWalk, type ServerWalk } from '../support/model/server-walk.js';
 import { walkOnServer } from '../support/model/server-walks.js';
+import { seedFrom } from '../support/model/seed.js';
 
 const { MODEL_SEED, MODEL_WALKS } = process.env;
-const SEED = MODEL_SEED === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(MODEL_SEED);
+const SEED = seedFrom(MODEL_SEED);
 const many = (most: number): number => (MODEL_WALKS === undefined ? most : Number(MODEL_WALKS));
 
 function sample(arbitrary: fc.Arbitrary<ServerWalk>, count: number): ServerWalk[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { finish, type Step } from './commands.js';
 import { World, type Terms, type Workflows } from './world.js';
+import { seedFrom } from './seed.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -30,7 +31,7 @@ interface Again {
 
 function again(): Again {
   const { MODEL_SEED, MODEL_PATH, MODEL_REPLAY, MODEL_FACTOR } = process.env;
-  return { seed: MODEL_SEED === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(MODEL_SEED), path: MODEL_PATH, replayPath: MODEL_REPLAY, factor: Number(MODEL_FACTOR ?? 1) };
+  return { seed: seedFrom(MODEL_SEED), path: MODEL_PATH, replayPath: MODEL_REPLAY, factor: Number(MODEL_FACTOR ?? 1) };
 }
 
 /**
