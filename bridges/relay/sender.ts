@@ -62,16 +62,17 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
 async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], resting: Map<string, number>, signal: AbortSignal): Promise<void> {
   const { database, leases, transport, metrics } = options;
   const heldBack = new Set<string>();
+  const arrived: number[] = [];
   let outage: Error | undefined;
   for (const round of rounds(rows)) {
-    if (signal.aborted) return;
+    if (signal.aborted) break;
     const sendable = round.filter((row) => !heldBack.has(row.requestId) && leases.holds(row.lane));
     // A lane that was lost may be another's by now: nothing of it is sent any more.
     for (const row of round) if (!sendable.includes(row)) heldBack.add(row.requestId);
     if (sendable.length === 0) break;
     const results = await transport(sendable);
     const sent = sendable.filter((_, i) => results[i]?.outcome === 'sent');
-    await markSent(database, sent.map(({ id }) => id));
+    arrived.push(...sent.map(({ id }) => id));
     for (const { destination } of sent) metrics.outboxSent.inc({ target: destination });
     for (const [i, row] of sendable.entries()) {
       const result = results[i];
@@ -80,7 +81,11 @@ async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], 
       if (result?.outcome === 'refused') resting.set(row.requestId, await refused(options, row, result.why));
       else outage = result?.error ?? new Error('no answer');
     }
-    if (sent.length > 0) options.onSent();
+  }
+  // All at once: should the mark be lost, all go out again, each request's rows in their order.
+  if (arrived.length > 0) {
+    await markSent(database, arrived);
+    options.onSent();
   }
   if (outage) throw new RelayOutage(`Rows to ${options.target} could not be sent`, { cause: outage });
 }

@@ -206,15 +206,15 @@ describe('leases', () => {
 
 describe('the relay', () => {
   test('sends rows when they are written, by two relays each once, and gives its lanes back', async () => {
+    // No poll comes to their help: what is sent was called out, or waited for what was.
+    const config = { ...house.config, outbox: { ...house.config.outbox, pollMs: 600_000 } };
     const metrics = createMetrics();
-    const relays = await Promise.all([startRelay(house.deps({ metrics })), startRelay(house.deps({ metrics: createMetrics() }))]);
+    const relays = await Promise.all([startRelay(house.deps({ config, metrics })), startRelay(house.deps({ config, metrics: createMetrics() }))]);
     await until('both run', async () => (await relays[0].ready()) && (await relays[1].ready()));
     const requests = Array.from({ length: 150 }, () => freshId('req'));
     await until('lanes are held', async () => (await house.database.rows('SELECT FROM outbox_lanes WHERE held_until > now()')).length === 16);
-    const wroteAt = Date.now();
     await write(...requests.flatMap((requestId) => [kafkaRow(requestId), kafkaRow(requestId), signalRow(requestId, 'user-deletion/nobody'), kafkaRow(requestId)]));
     await until('all are sent', async () => (await unsent()).length === 0);
-    expect(Date.now() - wroteAt).toBeLessThan(4_000);
     await until('all have arrived', () => requests.every((requestId) => seenOf(requestId).length === 3));
     for (const requestId of requests) expect(seenOf(requestId)).toEqual([...seenOf(requestId)].sort((a, b) => Number(a?.split('/').at(-1)) - Number(b?.split('/').at(-1))));
     const stoppingAt = Date.now();

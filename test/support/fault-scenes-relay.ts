@@ -32,15 +32,19 @@ const alone = async (world: World, ...rows: OutboxMessage[]): Promise<void> => {
   });
 };
 
-/** Whether no row of a request was sent after a later one of it, repeats included. */
+/** Whether whoever takes the first of each row's repeats, or the last, has the rows of each request in order. */
 function inOrder(eventIds: readonly string[]): boolean {
   const latest = new Map<string, number>();
-  return eventIds.every((eventId) => {
+  const ascends = (ids: readonly string[]): boolean => ids.every((eventId) => {
     const [, requestId = '', n = ''] = /^(.*)\/test\/(\d+)$/.exec(eventId) ?? [];
-    const fine = Number(n) >= (latest.get(requestId) ?? 0);
+    const fine = Number(n) > (latest.get(requestId) ?? 0);
     latest.set(requestId, Number(n));
     return fine;
   });
+  const [firsts, lasts] = [[...new Set(eventIds)], [...new Set([...eventIds].reverse())].reverse()];
+  if (!ascends(firsts)) return false;
+  latest.clear();
+  return ascends(lasts);
 }
 
 /** A relay's sender, over a bus that takes all but the rows that are refused. */

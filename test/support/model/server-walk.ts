@@ -8,6 +8,7 @@ import type { WorkflowHouse } from '../workflow-house.js';
 import { viewOf } from './ledger-in-postgres.js';
 import { ledgerFaults } from './ledger-invariants.js';
 import type { LedgerView, SeenDeletion } from './ledger-view.js';
+import { AttemptMoved } from '../../../store/ledger/results.js';
 
 /** One command of a walk on a server. `of` is a subject of the walk, `back` counts from the newest job. */
 export type ServerStep =
@@ -166,8 +167,11 @@ export class WalkOnServer {
   }
 
   private async result(jobId: string, status: 'SUCCESS' | 'FAILURE'): Promise<void> {
-    const recorded = await this.house.jobResult(jobId, status);
-    if (status === 'SUCCESS' && recorded.outcome === 'wake') this.succeeded.add(jobId);
+    const recorded = await this.house.jobResult(jobId, status).catch((error: unknown) => {
+      // The bridge tries again, and so does whoever helps on.
+      if (!(error instanceof AttemptMoved)) throw error;
+    });
+    if (status === 'SUCCESS' && recorded?.outcome === 'wake') this.succeeded.add(jobId);
   }
 
   private async act(workflowId: string, name: ActName, how: 'signal' | 'update', requestId?: string): Promise<void> {
