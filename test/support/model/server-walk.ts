@@ -5,6 +5,7 @@ import type { ActName } from '../../../workflows/deletion.rules.js';
 import type { Activities } from '../../../activities/answers.js';
 import { currentInventory, freshId, serviceEvent, serviceSubject, type TestRequest } from '../deletions.js';
 import type { WorkflowHouse } from '../workflow-house.js';
+import type { RecordedResult } from '../../../store/ledger/results.js';
 import { viewOf } from './ledger-in-postgres.js';
 import { ledgerFaults } from './ledger-invariants.js';
 import type { LedgerView, SeenDeletion } from './ledger-view.js';
@@ -167,11 +168,19 @@ export class WalkOnServer {
   }
 
   private async result(jobId: string, status: 'SUCCESS' | 'FAILURE'): Promise<void> {
-    const recorded = await this.house.jobResult(jobId, status).catch((error: unknown) => {
-      // The bridge tries again, and so does whoever helps on.
-      if (!(error instanceof AttemptMoved)) throw error;
-    });
-    if (status === 'SUCCESS' && recorded?.outcome === 'wake') this.succeeded.add(jobId);
+    const recorded = await this.handled(jobId, status);
+    if (status === 'SUCCESS' && recorded.outcome === 'wake') this.succeeded.add(jobId);
+  }
+
+  /** A withdrawal may move the attempt at that very moment: the bridge then handles the message again. */
+  private async handled(jobId: string, status: 'SUCCESS' | 'FAILURE'): Promise<RecordedResult> {
+    for (let times = 0; ; times++) {
+      try {
+        return await this.house.jobResult(jobId, status);
+      } catch (error) {
+        if (times === 5 || !(error instanceof Error && error.message.includes('moved to another request'))) throw error;
+      }
+    }
   }
 
   private async act(workflowId: string, name: ActName, how: 'signal' | 'update', requestId?: string): Promise<void> {
