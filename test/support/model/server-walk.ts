@@ -178,7 +178,7 @@ export class WalkOnServer {
       try {
         return await this.house.jobResult(jobId, status);
       } catch (error) {
-        if (times === 5 || !(error instanceof Error && error.message.includes('moved to another request'))) throw error;
+        if (times === 5 || !(error instanceof AttemptMoved)) throw error;
       }
     }
   }
