@@ -20,8 +20,8 @@ export interface CostAtScale {
   readonly othersShare: number;
 }
 
-const REST_MS = 6_000;
-const STEADY_SHARE = 0.1;
+const REST_MS = 10_000;
+const STEADY_SHARE = 0.2;
 const STEADY_PER_SECOND = 5;
 /** Backends tell their statistics when they have been idle for a second. */
 const STATISTICS_MS = 1_500;
@@ -32,7 +32,7 @@ async function sqlMs(rig: Rig): Promise<number> {
   return row?.ms ?? 0;
 }
 
-/** Measures the processes as they stand: a tenth of the requests at a steady load, the others in a burst. */
+/** Measures the processes as they stand: a fifth of the requests at a steady load, the others in a burst. */
 export async function costAtScale(rig: Rig, running: RunningContestant, name: string, { requests }: Requests): Promise<CostAtScale> {
   const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
   const forSteady = requests.slice(0, Math.ceil(requests.length * STEADY_SHARE));
@@ -53,7 +53,7 @@ export async function costAtScale(rig: Rig, running: RunningContestant, name: st
     perSecond: load.perSecond,
     cpuMs: Object.values(cpuMsByName).reduce((sum, ms) => sum + ms, 0),
     cpuMsByName,
-    sqlMs: Math.max(0, sqlSpent) / forSteady.length,
+    sqlMs: sqlSpent / forSteady.length,
     atRestCpuMsPerSecond: ((rest.totalMs - (rest.byName['driver'] ?? 0)) * 1000) / restMs,
     othersShare: cpu.othersShare,
   };

@@ -55,7 +55,8 @@ async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, start: Partial
   rig.airflow.forget();
   const running = await startContestant(rig, 'expunge', { split: 'apart', ...start, env: { ...env, ...start.env } });
   try {
-    await burst(rig.driver, userRequests(warmUp).requests);
+    // As many for each of several processes.
+    await burst(rig.driver, userRequests(warmUp * Math.max(1, ...Object.values(start.copies ?? {}))).requests);
     return await act(running);
   } finally {
     await running.stop();
