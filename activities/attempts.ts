@@ -35,7 +35,8 @@ export const park =
       // The tenant's row before the attempts: whoever locks both does so in this order.
       await wakeWaitingTenant(deletion);
       if (call.failureCode === 'RESULT_TIMEOUT') deletion.markTimedOut(deletion.row.attempt);
-      deps.events.parked(deletion.row.kind, deletion.row.input.policy.lane, call.failureCode);
+      const { kind, input } = deletion.row;
+      deletion.tx.afterCommit(() => deps.events.parked(kind, input.policy.lane, call.failureCode));
       return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
     });
 
@@ -54,6 +55,6 @@ export const remind =
       const message = REMINDERS[call.what](row.failureMessage ?? 'it is waiting');
       deletion.note({ what: 'told again', cause: message });
       sendNotification(deletion, parkedEventType(row.status), message);
-      if (call.what === 'overdue') deps.events.overdue(row.requestId);
+      if (call.what === 'overdue') deletion.tx.afterCommit(() => deps.events.overdue(row.requestId));
       return { outcome: 'reminded' };
     });

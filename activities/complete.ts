@@ -44,7 +44,7 @@ async function completeBy(deps: ActivityDeps, deletion: LockedDeletion, attemptN
   sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
   sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
   const leftOver = await settleJoined(deletion, remaining);
-  deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs);
+  deletion.tx.afterCommit(() => deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs));
   return { outcome: 'completed', durationMs, leftOver };
 }
 
@@ -95,7 +95,7 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, gener
   const remaining = !erasedThis && service?.status === 'ACTIVE' ? service : undefined;
   if (tenant.row.status === 'UNKNOWN') {
     deletion.note({ what: 'tenant unknown', cause: 'the inventory never heard of the tenant: nobody can tell whether it is empty now' });
-    deps.events.tenantUnknown(row.requestId);
+    tx.afterCommit(() => deps.events.tenantUnknown(row.requestId));
     return remaining;
   }
   if (erasedThis) {

@@ -59,7 +59,7 @@ function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): DeletionInput | 
       occurredAt: now,
     }),
   ]);
-  if (purge === 'ask-a-person') deps.events.tenantDecisionNeeded(tenantId);
+  if (purge === 'ask-a-person') tenant.tx.afterCommit(() => deps.events.tenantDecisionNeeded(tenantId));
   return purge === 'automatic' ? openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs) : undefined;
 }
 

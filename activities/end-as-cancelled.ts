@@ -12,5 +12,5 @@ export function endAsCancelled(deps: ActivityDeps, deletion: LockedDeletion, why
 }
 
 /** Counts a deletion that has ended as CANCELLED, and not one request of several. */
-export const countAsCancelled = (deps: ActivityDeps, { row }: LockedDeletion): void =>
-  deps.events.ended(row.kind, row.input.policy.lane, 'CANCELLED', row.durationMs ?? 0);
+export const countAsCancelled = (deps: ActivityDeps, { tx, row }: LockedDeletion): void =>
+  tx.afterCommit(() => deps.events.ended(row.kind, row.input.policy.lane, 'CANCELLED', row.durationMs ?? 0));

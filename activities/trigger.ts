@@ -44,7 +44,7 @@ export async function sendAttempt(deps: ActivityDeps, deletion: LockedDeletion, 
   // The trigger first: the deletion waits for it, and its requests' rows go one after another.
   sendTrigger(deletion, attempt);
   sendEvent(deletion, deps.topicPrefix, 'deletion.sent_to_airflow');
-  deps.events.triggered(row.kind, lane);
+  deletion.tx.afterCommit(() => deps.events.triggered(row.kind, lane));
   return { outcome: 'sent', attempt };
 }
 

@@ -1,5 +1,5 @@
 import { MessageFault } from '../contracts/topics/index.js';
-import { backoffMs } from './backoff.rules.js';
+import { askedWaitMs, backoffMs } from './backoff.rules.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Job } from './keyed-dispatcher.js';
 import type { BusLog, ConsumerMetrics, IncomingMessage, MessageHandler } from './messages.js';
@@ -94,7 +94,7 @@ export function deliveryJob({ message, handler, alreadyDone, done }: Delivery, o
         return undefined;
       }
       if (gone()) return undefined;
-      const waitMs = backoffMs(attempt, retryBaseMs, retryCapMs, Math.random());
+      const waitMs = Math.max(backoffMs(attempt, retryBaseMs, retryCapMs, Math.random()), askedWaitMs(error));
       metrics.messageWaiting?.(topic);
       onOutage({ topic, partition, offset, attempt, error, waitMs });
       return waitMs;

@@ -20,6 +20,8 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** Sends a statement whose rows nobody needs. Should it fail, the transaction fails with its error. */
   write(sql: string, params?: readonly unknown[]): void;
+  /** What is done once the transaction is committed, and not when it fails: counting what has happened. */
+  afterCommit(effect: () => void): void;
 }
 
 /** PostgreSQL refuses the content (SQLSTATE classes 22 and 23): the fault of what was sent, never of the moment. */
@@ -96,6 +98,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     transaction: async (work) => {
       const client = await pool.connect();
       const unawaited: Promise<unknown>[] = [];
+      const effects: (() => void)[] = [];
       let failedFirst: unknown;
       let broken: Error | undefined;
       const onClientError = (error: Error) => (broken = error);
@@ -106,9 +109,14 @@ export function openDatabase(options: DatabaseOptions): Database {
       };
       try {
         send(client.query('BEGIN'));
-        const result = await work({ ...queryable(client), write: (sql, params = []) => send(client.query(prepared(sql, params))) });
+        const result = await work({
+          ...queryable(client),
+          write: (sql, params = []) => send(client.query(prepared(sql, params))),
+          afterCommit: (effect) => effects.push(effect),
+        });
         send(commit(client));
         await Promise.all(unawaited);
+        for (const effect of effects) effect();
         return result;
       } catch (error) {
         const cause = isAborted(error) ? (failedFirst ?? error) : error;

@@ -1,6 +1,7 @@
 import { request, type Dispatcher } from 'undici';
 import type { AirflowCredentials } from '../../platform/config.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { retryAfterMs } from './retry-after.rules.js';
 
 /** A DAG run, as far as it matters here. */
 export interface DagRun {
@@ -20,8 +21,11 @@ export type CreateAnswer =
 /** Airflow could not be reached or could not answer, or does not let us in: wait, nothing is known of the request's fate. */
 export class AirflowUnavailable extends Error {
   override readonly name = 'AirflowUnavailable';
-  constructor(operation: string, why: string, cause?: unknown) {
+  /** How long it asks to be left alone, in ms (`Retry-After`, RFC 9110 section 10.2.3). */
+  readonly retryAfterMs: number | undefined;
+  constructor(operation: string, why: string, { cause, retryAfterMs }: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined } = {}) {
     super(`Airflow did not ${operation}: ${why}`, { cause });
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -47,6 +51,7 @@ export interface AirflowApiOptions {
 interface Answer {
   readonly status: number;
   readonly body: unknown;
+  readonly retryAfterMs?: number | undefined;
 }
 
 const EXPECTED = new Set([400, 404, 409, 422]);
@@ -60,10 +65,10 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
   const fetchJson = async (operation: string, url: string, init: Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body'>): Promise<Answer> => {
     try {
       // Not fetch, which takes several times as long. A redirect is not followed: its answer is not one of Airflow's.
-      const { statusCode, body } = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-      return { status: statusCode, body: parsed(await body.text()) };
+      const { statusCode, headers, body } = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
+      return { status: statusCode, body: parsed(await body.text()), retryAfterMs: retryAfterMs(headers['retry-after'], Date.now()) };
     } catch (error) {
-      throw new AirflowUnavailable(operation, networkFault(error, timeoutMs), error);
+      throw new AirflowUnavailable(operation, networkFault(error, timeoutMs), { cause: error });
     }
   };
 
@@ -103,7 +108,7 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
     }
     const { status } = answer;
     if ((status >= 200 && status < 300) || (EXPECTED.has(status) && isAirflows(answer))) return answer;
-    throw new AirflowUnavailable(operation, `HTTP ${status}${remedyFor(status)}`);
+    throw new AirflowUnavailable(operation, `HTTP ${status}${remedyFor(status)}`, answer);
   };
 
   const runPath = (dagId: string, runId: string): string => `dags/${encodeURIComponent(dagId)}/dagRuns/${encodeURIComponent(runId)}`;

@@ -59,6 +59,7 @@ export function gatherStatements(database: Database): { readonly database: Datab
     script: (sql) => queryable.script(sql),
   });
   const gatheringIn = (tx: Transaction): Transaction => ({
+    ...tx,
     ...gathering(tx),
     write: (sql, params = []) => {
       statements.push({ sql, params });

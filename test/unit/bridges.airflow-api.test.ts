@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AirflowUnavailable, createAirflowApi, type AirflowApi } from '../../bridges/trigger/airflow-api.js';
 import { createMetrics } from '../../platform/metrics.js';
 
-interface Given { readonly status: number; readonly body?: unknown; readonly location?: string }
+interface Given { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
 
 let server: Server;
 let baseUrl: string;
@@ -20,8 +20,8 @@ beforeEach(async () => {
     request.on('end', () => {
       const path = request.url ?? '';
       asked.push({ method: request.method ?? '', path, authorization: request.headers.authorization, body: text === '' ? undefined : JSON.parse(text) });
-      const { status, body, location } = answers(path, request);
-      response.writeHead(status, location === undefined ? {} : { location }).end(typeof body === 'string' ? body : JSON.stringify(body ?? {}));
+      const { status, body, headers = {} } = answers(path, request);
+      response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body ?? {}));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -57,10 +57,17 @@ describe('what Airflow says of a run that is asked for', () => {
     ['behind a proxy that has no such page', { status: 404, body: '<html>' }],
     ['behind a proxy that refuses the request', { status: 400, body: '<html>' }],
     ['behind a login page', { status: 200, body: '<html>Sign in</html>' }],
-    ['somewhere else', { status: 302, location: 'http://127.0.0.1:1/' }],
+    ['somewhere else', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }],
   ])('is no answer when it is %s', async (_, given) => {
     answers = () => given;
     await expect(create()).rejects.toThrow(AirflowUnavailable);
+  });
+
+  test('is asked again when it says that it may be', async () => {
+    answers = () => ({ status: 429, headers: { 'retry-after': '7' }, body: { detail: 'slow down' } });
+    await expect(create()).rejects.toMatchObject({ retryAfterMs: 7_000 });
+    answers = () => ({ status: 503 });
+    await expect(create()).rejects.toMatchObject({ retryAfterMs: undefined });
   });
 
   test('is never told with what the conf held', async () => {

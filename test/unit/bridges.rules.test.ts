@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { hasReached } from '../../bridges/ingress/caught-up.rules.js';
 import { markWhenCaughtUp } from '../../bridges/ingress/caught-up.js';
 import { rounds } from '../../bridges/relay/rounds.rules.js';
+import { retryAfterMs } from '../../bridges/trigger/retry-after.rules.js';
 import { isSameConf, resultOf } from '../../bridges/trigger/runs.rules.js';
 
 describe('rounds', () => {
@@ -85,5 +86,15 @@ describe('a group has reached the ends of a topic', () => {
     asked = -1_000;
     expect(await markWhenCaughtUp({ ...deps, patienceMs: 1 }, new AbortController().signal)).toBe(false);
     expect(marks).toHaveLength(1);
+  });
+});
+
+describe('the wait that a Retry-After header asks for', () => {
+  const now = Date.parse('2026-02-11T10:00:00Z');
+  test.each<[string | string[] | undefined, number | undefined]>([
+    ['120', 120_000], [['3', '4'], 3_000], ['Wed, 11 Feb 2026 10:01:00 GMT', 60_000],
+    ['Wed, 11 Feb 2026 09:59:00 GMT', undefined], ['0', undefined], ['-5', undefined], ['soon', undefined], ['', undefined], [undefined, undefined],
+  ])('of %j is %s ms', (header, expected) => {
+    expect(retryAfterMs(header, now)).toBe(expected);
   });
 });

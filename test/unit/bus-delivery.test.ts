@@ -44,6 +44,11 @@ describe('delivering a message', () => {
     expect(attempts).toEqual([1, 2, 3]);
     expect(outages.map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
+  it.each([[4_000, 4_000], [3_600_000, 300_000], [-1, 50], ['soon', 50]])('waits as long as whoever is out asks for, within reason: %s', async (retryAfterMs, expected) => {
+    const { job: one, outages } = job(() => Promise.reject(Object.assign(new Error('too many requests'), { retryAfterMs })));
+    expect(await one.attempt()).toBeGreaterThanOrEqual(expected);
+    expect(outages[0]?.waitMs).toBeLessThanOrEqual(Math.max(expected, 100));
+  });
   it('takes a handler that throws no error, or throws at once, for an outage', async () => {
     const { job: one, outages } = job(() => { throw new TypeError('a bug'); });
     expect(await one.attempt()).toBeGreaterThan(0);
