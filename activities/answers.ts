@@ -1,8 +1,8 @@
 import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct } from '../contracts/names/index.js';
-import type { NotOurs, StepCall } from '../store/ledger/step.js';
+import type { Behind, NotOurs, StepCall } from '../store/ledger/step.js';
 
 /** Who asks, and which step of a deletion's workflow it is; and the answer to whoever must not go on. */
-export type { NotOurs, StepCall };
+export type { Behind, NotOurs, StepCall };
 
 export interface ClaimCall extends StepCall {
   /** Why the first attempt is to be sent in the same breath, in words; it is not when anything stands against it. */
@@ -31,6 +31,8 @@ export interface Claimed {
   readonly retriesUsed?: number;
   /** Why the next attempt is made, when the ledger knows. */
   readonly cause?: string | null;
+  /** How often it was moved again after it had been parked. Histories of before have none. */
+  readonly reopened?: number;
 }
 /** This very chain of runs has ended it. */
 export interface HasEnded {

@@ -6,6 +6,8 @@ export interface RetriesSoFar {
   readonly retriesUsed: number;
   /** Why the next attempt is made; null when the latest one was sent already, or nothing says. */
   readonly cause: string | null;
+  /** How often it was moved again after it had been parked. */
+  readonly reopened: number;
 }
 
 /** The cause of an automatic retry, in words. */
@@ -15,11 +17,15 @@ export const automaticRetry = (n: number, failureCode: string): string => `autom
 export function retriesSoFar(timeline: readonly Pick<TimelineEntry, 'what' | 'cause'>[], failureCode: string | null): RetriesSoFar {
   let retriesUsed = 0;
   let cause: string | null = null;
+  let reopened = 0;
   for (const line of timeline) {
     if (line.what === 'sent to Airflow') cause = null;
     if (line.what === 'parked' || line.what === 'retry') retriesUsed = 0;
-    if (line.what === 'retry') cause = line.cause;
+    if (line.what === 'retry') {
+      cause = line.cause;
+      reopened++;
+    }
     if (line.what === 'attempt failed') cause = automaticRetry(++retriesUsed, failureCode ?? 'DAG_FAILED');
   }
-  return { retriesUsed, cause };
+  return { retriesUsed, cause, reopened };
 }

@@ -28,7 +28,7 @@ export async function claim(deletion: Deletion): Promise<number> {
 
 function takeUp(deletion: Deletion, answer: Claimed): void {
   const { status, step, attempt, held } = answer;
-  Object.assign(deletion, { step, attempt, held, requestId: answer.requestId, holdShown: status === 'ON_HOLD' });
+  Object.assign(deletion, { step, ledgerAt: step, attempt, held, requestId: answer.requestId, holdShown: status === 'ON_HOLD' });
   deletion.ownRequests.add(answer.requestId);
   deletion.joined.splice(0, Infinity, ...answer.joined);
   deletion.dueAtMs = Date.now() + answer.dueInMs;
@@ -37,6 +37,8 @@ function takeUp(deletion: Deletion, answer: Claimed): void {
   // The ledger may know of retries that this run has forgotten; and the run of those of a request that was withdrawn.
   deletion.retriesUsed = Math.max(deletion.retriesUsed, answer.retriesUsed ?? 0);
   deletion.cause = answer.cause ?? deletion.cause;
+  deletion.reopened = answer.reopened ?? deletion.reopened;
+  if (deletion.moved && deletion.moved.cameAt < deletion.reopened) delete deletion.moved;
   if (status !== 'SENT_TO_AIRFLOW' || deletion.failure?.attempt !== attempt) delete deletion.failure;
   if (isParked(status)) {
     deletion.phase = 'parked';

@@ -2,7 +2,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { DeletionInput, FailureCode } from '../contracts/names/index.js';
 import type { Phase } from './deletion.rules.js';
 import type { Inbox, PendingAct } from './inbox.js';
-import type { NotOurs, StepCall } from '../activities/answers.js';
+import type { Behind, NotOurs, StepCall } from '../activities/answers.js';
 
 /** What one deletion's workflow knows. The ledger arbitrates; this only says what to wait for next. */
 export interface Deletion {
@@ -15,6 +15,8 @@ export interface Deletion {
   phase: Phase;
   attempt: number;
   step: number;
+  /** The step up to which the ledger was carried by tasks that Temporal has forgotten. */
+  ledgerAt: number;
   /** Automatic retries since the deletion was last moved by someone. */
   retriesUsed: number;
   held: boolean;
@@ -26,8 +28,10 @@ export interface Deletion {
   cause: string;
   succeededAttempt?: number;
   failure?: { readonly attempt: number; readonly code: FailureCode };
-  /** Someone moved it: a person's retry, or a join. */
-  moved?: { readonly cause: string; readonly act?: PendingAct['act'] };
+  /** Someone moved it: a person's retry, or a join. `cameAt`: what `reopened` was then. */
+  moved?: { readonly cause: string; readonly cameAt: number; readonly act?: PendingAct['act'] };
+  /** How often it was moved again after it had been parked: what came before the latest time has had its attempt. */
+  reopened: number;
   graceWaived: boolean;
   readonly joined: string[];
   /** The due date, and when the current attempt was sent, by the workflow's clock. */
@@ -45,14 +49,17 @@ export interface Carried {
   readonly retriesUsed: number;
   readonly cause: string;
   readonly rechecks: number;
+  /** Runs of before have none. */
+  readonly reopened?: number;
 }
 
 const AT_THE_START: Carried = { retriesUsed: 0, cause: 'the request', rechecks: 0 };
 
 /** What is carried on to the run that continues this one. */
-export const carriedBy = ({ retriesUsed, cause, inbox, looksAgain }: Deletion): Carried => ({
+export const carriedBy = ({ retriesUsed, cause, reopened, inbox, looksAgain }: Deletion): Carried => ({
   retriesUsed,
   cause,
+  reopened,
   rechecks: inbox.rechecks + (looksAgain ? 1 : 0),
 });
 
@@ -66,10 +73,13 @@ export function newDeletion(input: DeletionInput, inbox: Inbox, carried: Carried
     phase: 'starting',
     attempt: 0,
     step: 0,
+    ledgerAt: 0,
     retriesUsed: carried.retriesUsed,
     held: false,
     holdShown: false,
     cause: carried.cause,
+    // Until the ledger has said how often, whatever comes is about the latest time.
+    reopened: carried.reopened ?? Infinity,
     graceWaived: false,
     joined: [],
     dueAtMs: Infinity,
@@ -96,11 +106,20 @@ export class LedgerAhead extends Error {}
  * @returns whether the answer is ours to go on with
  * @throws LedgerAhead
  */
-export function isOurs<Answer extends { outcome: string }>(deletion: Deletion, answer: Answer): answer is Exclude<Answer, NotOurs> {
+export function isOurs<Answer extends Behind & { outcome: string }>(deletion: Deletion, answer: Answer): answer is Exclude<Answer, NotOurs> {
   if (answer.outcome === 'ledger-ahead') throw new LedgerAhead();
+  deletion.ledgerAt = Math.max(deletion.ledgerAt, answer.ledgerAt ?? 0);
   if (answer.outcome !== 'not-ours') return true;
   end(deletion, 'not-ours');
   return false;
+}
+
+/**
+ * Before it waits, a deletion has to know all that the ledger knows: what it would wait for may have come already.
+ * @throws LedgerAhead
+ */
+export function mustBeUpToDate({ step, ledgerAt }: Deletion): void {
+  if (step < ledgerAt) throw new LedgerAhead();
 }
 
 export function end(deletion: Deletion, outcome: NonNullable<Deletion['outcome']>): void {

@@ -17,6 +17,8 @@ import { airflowResultOf, joinOf, personActOf } from './inputs.rules.js';
 export interface PendingAct {
   readonly name: ActName;
   readonly act: PersonAct;
+  /** How often the deletion had been moved when this came. */
+  readonly cameAt: number;
   /** Answers the update that asked; a signal needs no answer. */
   readonly settle: (answer: { readonly done: string } | { readonly refused: string }) => void;
 }
@@ -28,7 +30,7 @@ export interface Inbox {
   readonly acts: PendingAct[];
   rechecks: number;
   /** The deletion that acts are about; undefined while there is none. */
-  view: () => (DeletionView & { readonly joined: readonly string[] }) | undefined;
+  view: () => (DeletionView & { readonly joined: readonly string[]; readonly reopened: number }) | undefined;
 }
 
 export const emptyInbox = (joins: readonly DeletionInput[] = []): Inbox => ({
@@ -89,7 +91,7 @@ function openAct(inbox: Inbox, name: ActName, description: string): void {
       const settle: PendingAct['settle'] = (answer) => {
         if ('refused' in answer) log.warn('a signal was ignored', { signal: name, why: answer.refused });
       };
-      inbox.acts.push({ name, act: actOf(inbox, name, input), settle });
+      inbox.acts.push({ name, act: actOf(inbox, name, input), cameAt: movesSoFar(inbox), settle });
     },
     { description: `${description} Input, if any: {by, reason}.` },
   );
@@ -103,6 +105,8 @@ function openAct(inbox: Inbox, name: ActName, description: string): void {
   });
 }
 
+const movesSoFar = (inbox: Inbox): number => inbox.view()?.reopened ?? 0;
+
 /** Which request a cancel withdraws is decided when it comes: done again, it must not withdraw the heir as well. */
 function actOf(inbox: Inbox, name: ActName, input: unknown): PersonAct {
   const act = personActOf(input);
@@ -112,7 +116,7 @@ function actOf(inbox: Inbox, name: ActName, input: unknown): PersonAct {
 
 async function ask(inbox: Inbox, name: ActName, act: PersonAct): Promise<ActAnswer> {
   let answer: Parameters<PendingAct['settle']>[0] | undefined;
-  inbox.acts.push({ name, act, settle: (given) => (answer = given) });
+  inbox.acts.push({ name, act, cameAt: movesSoFar(inbox), settle: (given) => (answer = given) });
   await CancellationScope.nonCancellable(() => condition(() => answer !== undefined));
   const given = answer;
   if (!given || 'refused' in given) throw ApplicationFailure.nonRetryable(given?.refused ?? NO_DELETION, 'Refused');
@@ -138,7 +142,7 @@ function statusOf(inbox: Inbox): WorkflowStatus {
  */
 export async function cancelFromOutside<T>(inbox: Inbox, work: () => Promise<T>): Promise<T> {
   CancellationScope.current().cancelRequested.catch(() => {
-    inbox.acts.push({ name: 'cancel', act: { reason: 'the workflow was cancelled at Temporal' }, settle: () => undefined });
+    inbox.acts.push({ name: 'cancel', act: { reason: 'the workflow was cancelled at Temporal' }, cameAt: movesSoFar(inbox), settle: () => undefined });
   });
   return CancellationScope.nonCancellable(work);
 }

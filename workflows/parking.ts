@@ -48,6 +48,7 @@ const waitsForOthers = (deletion: Deletion): boolean => deletion.parkedFor === '
 export async function reopen(deletion: Deletion, { cause, act }: NonNullable<Deletion['moved']>): Promise<void> {
   if (!isOurs(deletion, await call('reopen', { ...nextStep(deletion), cause, ...(act && { act }) }))) return;
   delete deletion.moved;
+  deletion.reopened++;
   deletion.cause = cause;
   wasUnparked(deletion);
   deletion.phase = 'pending';

@@ -1,7 +1,7 @@
 import { condition } from '@temporalio/workflow';
 import type { DeletionInput } from '../contracts/names/index.js';
 import { refusalOf } from './deletion.rules.js';
-import { end, isOurs, nextStep, type Deletion } from './deletion.js';
+import { end, isOurs, mustBeUpToDate, nextStep, type Deletion } from './deletion.js';
 import { isEmpty, type PendingAct } from './inbox.js';
 import { call } from './ledger-activities.js';
 
@@ -15,6 +15,7 @@ export async function waitUntil(deletion: Deletion, over: () => boolean, timer?:
   for (;;) {
     await absorb(deletion);
     if (deletion.outcome || over()) return 'over';
+    mustBeUpToDate(deletion);
     await deletion.startOverWhenLong();
     const wake = () => !isEmpty(deletion.inbox) || over();
     if (deadline === undefined) {
@@ -65,7 +66,7 @@ async function join(deletion: Deletion, inputs: readonly DeletionInput[]): Promi
   const joined = others.filter(({ requestId }) => answer.joined.includes(requestId));
   if (joined.some(({ graceMs }) => graceMs === 0)) deletion.graceWaived = true;
   const [first] = joined;
-  if (first && deletion.phase === 'parked') deletion.moved ??= { cause: `request ${first.requestId} joined` };
+  if (first && deletion.phase === 'parked') deletion.moved ??= { cause: `request ${first.requestId} joined`, cameAt: deletion.reopened };
 }
 
 type Answer = Parameters<PendingAct['settle']>[0];
@@ -75,12 +76,14 @@ async function perform(deletion: Deletion, pending: PendingAct): Promise<void> {
   pending.settle(await answerTo(deletion, pending));
 }
 
-async function answerTo(deletion: Deletion, { name, act }: PendingAct): Promise<Answer> {
+async function answerTo(deletion: Deletion, { name, act, cameAt }: PendingAct): Promise<Answer> {
+  // It asked for an attempt that was made since; what that one found, whoever asked could not know.
+  if (name === 'retry' && cameAt < deletion.reopened) return { done: 'another attempt was made' };
   const refused = refusalOf(name, deletion);
   if (refused !== undefined) return { refused };
   switch (name) {
     case 'retry':
-      deletion.moved = { cause: act.by === undefined ? 'a person asked for a retry' : `${act.by} asked for a retry`, act };
+      deletion.moved = { cause: act.by === undefined ? 'a person asked for a retry' : `${act.by} asked for a retry`, cameAt, act };
       return { done: 'another attempt is made now' };
     case 'hold':
       if (!isOurs(deletion, await call('hold', { ...nextStep(deletion), act }))) return OVER;
@@ -105,8 +108,7 @@ async function cancel(deletion: Deletion, act: PendingAct['act']): Promise<Answe
       end(deletion, 'CANCELLED');
       return { done: 'cancelled' };
     case 'withdrawn':
-      deletion.requestId = answer.requestId;
-      deletion.ownRequests.add(answer.requestId);
+      goOnUnder(deletion, answer.requestId);
       deletion.joined.splice(0, Infinity, ...deletion.joined.filter((id) => id !== answer.withdrawn && id !== answer.requestId));
       return { done: `request ${answer.withdrawn} is withdrawn; the deletion goes on for ${answer.requestId}` };
     case 'succeeded':
@@ -115,4 +117,11 @@ async function cancel(deletion: Deletion, act: PendingAct['act']): Promise<Answe
     case 'unknown-request':
       return { refused: `request ${answer.requestId} is not part of this deletion` };
   }
+}
+
+/** The heir has a story of its own: what came meanwhile comes at its beginning. */
+function goOnUnder(deletion: Deletion, requestId: string): void {
+  deletion.requestId = requestId;
+  deletion.ownRequests.add(requestId);
+  deletion.reopened = 0;
 }

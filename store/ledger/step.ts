@@ -23,6 +23,11 @@ export interface NotOurs {
   readonly why: string;
 }
 
+/** Said with an answer that was committed before, when the ledger has been carried further since: its last step. */
+export interface Behind {
+  readonly ledgerAt?: number;
+}
+
 /**
  * Runs one step of a deletion in one transaction: at most once per step number. A call that runs again returns the
  * answer that was committed first; a call of another chain changes nothing.
@@ -33,7 +38,7 @@ export async function runStep<Answer>(
   call: StepCall,
   work: (deletion: LockedDeletion) => Answer | Promise<Answer>,
   ahead?: ReadAhead,
-): Promise<Answer | NotOurs> {
+): Promise<(Answer & Behind) | NotOurs> {
   const asked = digest(name, call);
   return database.transaction(async (tx) => {
     const deletion = await lockDeletion(tx, call.requestId, ahead);
@@ -41,13 +46,13 @@ export async function runStep<Answer>(
     if (deletion.row.claimedRun !== call.runId) return notOurs('another run has claimed the request');
     if (deletion.row.step >= call.step) {
       const first = deletion.row.answers.find(({ step }) => step === call.step);
-      if (first?.asked === asked) return first.answer as Answer;
+      if (first?.asked === asked) return deletion.row.step > call.step ? { ...(first.answer as Answer), ledgerAt: deletion.row.step } : (first.answer as Answer & Behind);
       return { outcome: 'ledger-ahead', why: `step ${call.step} was another, and the request is at step ${deletion.row.step}` };
     }
     const answer = await work(deletion);
     deletion.finishStep(call.step, asked, answer);
     deletion.flush();
-    return answer;
+    return answer as Answer & Behind;
   });
 }
 

@@ -4,7 +4,7 @@ import {
   type AirflowResultSignal, type DeletionInput, type DeletionPolicy, type DeletionStatus, type FailureCode, type PersonAct,
 } from '../../../contracts/names/index.js';
 import type {
-  ActCall, CancelAnswer, ClaimAnswer, CompleteAnswer, CompleteCall, ConfirmAnswer, EraseAnswer, EraseCall, FailedAttemptCall, JoinAnswer, JoinCall,
+  ActCall, CancelAnswer, ClaimAnswer, ClaimCall, CompleteAnswer, CompleteCall, ConfirmAnswer, EraseAnswer, EraseCall, FailedAttemptCall, JoinAnswer, JoinCall,
   NotedAnswer, NotOurs, ParkAnswer, ParkCall, RemindAnswer, RemindCall, ReopenCall, StepCall, TenantAnswer, TriggerAnswer, TriggerCall,
 } from '../../../activities/answers.js';
 import { checkDependants } from '../../../activities/dependencies.rules.js';
@@ -151,7 +151,7 @@ export class Ledger implements LedgerView {
 
   // The activities of a deletion.
 
-  claim({ requestId, runId }: StepCall): ClaimAnswer {
+  claim({ requestId, runId, sendFor }: ClaimCall): ClaimAnswer {
     const row = this.row(requestId);
     if (!row) return notOurs;
     if (isFinal(row.status)) return row.claimedRun === runId ? this.afterTheEnd(row, runId) : notOurs;
@@ -166,6 +166,8 @@ export class Ledger implements LedgerView {
     const again = row.claimedRun !== null;
     row.claimedRun = runId;
     this.note(row, 'claimed', again ? 'its workflow was terminated; another takes it up' : 'its workflow has started');
+    const isAtOnce = sendFor !== undefined && row.status === 'PENDING' && row.attempt === 0 && !row.held && row.input.graceMs === 0;
+    if (isAtOnce && this.sendAttempt(row, sendFor).outcome === 'refilled') return { outcome: 'ended', status: 'CANCELLED', leftOver: [] };
     return this.claimed(row);
   }
 
@@ -179,7 +181,7 @@ export class Ledger implements LedgerView {
 
   private claimed(row: Row): ClaimAnswer {
     const joined = this.joinedTo(row);
-    const lines = row.attempt > 0 ? this.timeline.filter(({ requestId }) => requestId === row.requestId) : [];
+    const lines = this.timeline.filter(({ requestId }) => requestId === row.requestId);
     const isHard = [row, ...joined].some(({ input }) => input.graceMs === 0);
     return {
       outcome: 'claimed', requestId: row.requestId, status: row.status, attempt: row.attempt, step: row.step, held: row.held, failureCode: row.failureCode,
@@ -193,17 +195,19 @@ export class Ledger implements LedgerView {
   }
 
   trigger(call: TriggerCall): TriggerAnswer {
-    return this.step('trigger', call, (row) => {
-      const permission = this.permissionFor(row);
-      if (typeof permission !== 'number') return permission;
-      const attempt = row.attempt + 1;
-      this.revoke(row);
-      this.attempts.push({ jobId: jobIdFor(row.requestId, attempt), requestId: row.requestId, attempt, generation: permission, result: null, timedOut: false, revoked: false });
-      Object.assign(row, { status: 'SENT_TO_AIRFLOW', attempt, sentAtMs: this.clock(), failureCode: null, parkedAtMs: undefined });
-      this.note(row, 'sent to Airflow', call.cause);
-      this.send(row, TOPICS.airflowTrigger, 'airflow.trigger', `${row.requestId}/trigger/${attempt}`);
-      return { outcome: 'sent', attempt };
-    });
+    return this.step('trigger', call, (row) => this.sendAttempt(row, call.cause));
+  }
+
+  private sendAttempt(row: Row, cause: string): TriggerAnswer {
+    const permission = this.permissionFor(row);
+    if (typeof permission !== 'number') return permission;
+    const attempt = row.attempt + 1;
+    this.revoke(row);
+    this.attempts.push({ jobId: jobIdFor(row.requestId, attempt), requestId: row.requestId, attempt, generation: permission, result: null, timedOut: false, revoked: false });
+    Object.assign(row, { status: 'SENT_TO_AIRFLOW', attempt, sentAtMs: this.clock(), failureCode: null, parkedAtMs: undefined });
+    this.note(row, 'sent to Airflow', cause);
+    this.send(row, TOPICS.airflowTrigger, 'airflow.trigger', `${row.requestId}/trigger/${attempt}`);
+    return { outcome: 'sent', attempt };
   }
 
   private permissionFor(row: Row): number | TriggerAnswer {
@@ -446,7 +450,8 @@ export class Ledger implements LedgerView {
     const asked = createHash('sha1').update(JSON.stringify([name, what])).digest('base64');
     if (row.step >= call.step) {
       const first = row.answers.find(({ step }) => step === call.step);
-      return first?.asked === asked ? (first.answer as Answer) : { outcome: 'ledger-ahead', why: 'another step' };
+      if (first?.asked !== asked) return { outcome: 'ledger-ahead', why: 'another step' };
+      return { ...(first.answer as Answer), ...(row.step > call.step && { ledgerAt: row.step }) };
     }
     const answer = work(row);
     row.step = call.step;

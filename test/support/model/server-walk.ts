@@ -25,6 +25,7 @@ export type ServerStep =
 export interface ServerWalk {
   readonly kind: 'user' | 'tenant';
   readonly autoRetries: number;
+  readonly retryBackoffMs: number;
   readonly resultTimeoutMs: number;
   readonly steps: readonly ServerStep[];
 }
@@ -54,6 +55,8 @@ export const serverWalk = ({ updates }: { updates: boolean }): fc.Arbitrary<Serv
   return fc.record({
     kind: fc.constantFrom('user' as const, 'tenant' as const),
     autoRetries: fc.nat(2),
+    // The server that skips time hangs when a timer is cancelled that fires at that very moment (temporalio/sdk-java#3088): none fires but in a skip.
+    retryBackoffMs: fc.constant(updates ? 50 : 60_000),
     // Where no time is skipped, some time out while the walk goes on.
     resultTimeoutMs: updates ? fc.constantFrom(300, 24 * HOUR_MS, 24 * HOUR_MS) : fc.constant(24 * HOUR_MS),
     steps: fc.tuple(request, fc.array(step, { minLength: 4, maxLength: 14 })).map(([first, others]) => [first, ...others]),
@@ -161,7 +164,7 @@ export class WalkOnServer {
   private async request(subject: Subject, terms: { readonly graceMs: number; readonly gdprMode: boolean }): Promise<void> {
     const request: TestRequest = {
       subject, requestId: `${this.userId}-r${this.requests.length + 1}`, userId: this.userId, gdprMode: terms.gdprMode, graceMs: terms.graceMs,
-      policy: { autoRetries: this.walk.autoRetries, retryBackoffMs: 50, resultTimeoutMs: this.walk.resultTimeoutMs },
+      policy: { autoRetries: this.walk.autoRetries, retryBackoffMs: this.walk.retryBackoffMs, resultTimeoutMs: this.walk.resultTimeoutMs },
     };
     this.requests.push(request);
     await this.house.start(request);
