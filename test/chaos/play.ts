@@ -114,7 +114,8 @@ export class Chaos {
     }
     const over = performance.now();
     // What the fault has left dead comes back now; nobody waits for it.
-    const started = house.roles.start();
+    const gone = scenario.setup?.goneAfterwards ?? [];
+    const started = Promise.all(house.roles.names.filter((name) => !gone.includes(name)).map((name) => house.roles.start(name)));
     started.catch(() => undefined); // told below
     await sending.done;
     const withinMs = scenario.doneWithinMs?.(long) ?? (long ? 300_000 : 60_000);

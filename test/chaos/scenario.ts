@@ -14,6 +14,8 @@ export interface HouseSetup {
   readonly processes?: readonly ProcessPlan[];
   /** Configuration of the roles, over that of the chaos house (chaos-house.ts). */
   readonly env?: Readonly<Record<string, string>>;
+  /** Processes that do not come back when the fault is over. */
+  readonly goneAfterwards?: readonly string[];
 }
 
 /** What may differ from "everything is carried out at the first attempt". */

@@ -57,10 +57,10 @@ export const workerScenarios: readonly Scenario[] = [
   },
   {
     name: 'an old worker beside a new one',
-    fault: 'Two releases of the worker on the same queues, each killed (`kill -9`) and started again',
-    userSees: 'Deletions that the new release began wait while only the old one runs.',
+    fault: 'Two releases of the worker on the same queues while one is rolled out, each killed (`kill -9`) and started again; then the old one goes',
+    userSees: 'Deletions that the new release began wait while only the old one has them: 10 s each time.',
     promised: 'What the old release began the new one ends; the old one never goes on by guess with what the new one began. Nothing is lost or done twice.',
-    setup: { processes: TWO_RELEASES },
+    setup: { processes: TWO_RELEASES, goneAfterwards: ['worker-old'] },
     inject: async ({ kill, house, note, random, pause, whenSomeAre, load }) => {
       for (const [which, name] of random.shuffle([['worker-next', 'the new one'], ['worker-old', 'the old one']] as const)) {
         await whenSomeAre('completed', Math.ceil(load.ids.length * 0.1));
@@ -69,6 +69,7 @@ export const workerScenarios: readonly Scenario[] = [
         await pause(random.between(500, 2_000));
         await house.roles.start(which);
       }
+      await house.roles.kill('SIGTERM', 'worker-old');
     },
     check: replayAll,
   },
