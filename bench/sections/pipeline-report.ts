@@ -29,6 +29,7 @@ export function pipelineReport(turns: readonly Turn[], options: PipelineOptions,
       }),
     },
     cpuTable(kind, options.contestants, of),
+    ...phaseTables(kind, of('expunge', kind), options.steadyPerSecond),
   ]);
   const goals = options.kinds.flatMap((kind) => goalsOf(kind, of));
   return { section: `Pipeline (${options.split === 'apart' ? 'a process for each role' : 'all roles in one process'})`, tables, goals, data: { options: { ...options, env: undefined }, turns } };
@@ -50,6 +51,13 @@ function cpuTable(kind: Kind, contestants: readonly Contestant[], of: (contestan
       })];
     }),
   };
+}
+
+function phaseTables(kind: Kind, turns: readonly Turn[], perSecond: number): ReportTable[] {
+  const [first] = turns;
+  if (!first) return [];
+  const rows = first.phases.map(({ phase }, n) => [phase, spreadText(spreadOf(turns.map(({ phases }) => phases[n]?.p50Ms ?? Number.NaN)))]);
+  return [{ title: `${kind === 'user' ? 'Users' : 'Services'}: where the time of Expunge goes at ${perSecond}/s, p50 in ms by the ledger’s times`, head: ['', 'ms'], rows }];
 }
 
 /** What the middle figures promise, of those contestants that took part. */

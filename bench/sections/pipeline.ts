@@ -2,6 +2,7 @@ import { provision, startContestant, type Contestant, type Split } from '../cont
 import { requestsOf, type Kind } from '../load/requests.js';
 import { measured, type Measured } from '../load/measured.js';
 import { burst, steady } from '../load/run-load.js';
+import { phasesOf, type Phase } from '../measure/phases.js';
 import { rotated } from '../measure/statistics.rules.js';
 import type { Rig } from '../rig.js';
 
@@ -25,6 +26,8 @@ export interface Turn {
   readonly repetition: number;
   readonly steady: Measured;
   readonly burst: Measured;
+  /** Where the time went at the steady rate; what has a ledger can tell. */
+  readonly phases: readonly Phase[];
 }
 
 /** Deletions from their request on Kafka to their notification on Kafka, beside the least that Temporal needs for the same. */
@@ -54,9 +57,10 @@ async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, op
       const forSteady = await prepared(kind, options.steadySeconds * options.steadyPerSecond);
       const forBurst = await prepared(kind, options.burst);
       const steadily = await measured(rig, running, () => steady(rig.driver, forSteady, options.steadyPerSecond));
+      const phases = contestant === 'expunge' ? await phasesOf(rig.ledger, forSteady.map(({ requestId }) => requestId)) : [];
       const atOnce = await measured(rig, running, () => burst(rig.driver, forBurst));
       rig.say(`  ${kind}: ${atOnce.load.perSecond.toFixed(1)}/s in a burst of ${atOnce.load.deletions}; p50 ${steadily.load.latencyMs.p50.toFixed(0)} ms at ${options.steadyPerSecond}/s; others used ${(atOnce.cpu.othersShare * 100).toFixed(0)} % of the machine`);
-      turns.push({ contestant, kind, repetition, steady: steadily, burst: atOnce });
+      turns.push({ contestant, kind, repetition, steady: steadily, burst: atOnce, phases });
     }
     return turns;
   } finally {
