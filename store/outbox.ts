@@ -11,27 +11,49 @@ export interface UnsentRow extends OutboxMessage {
 
 export const OUTBOX_CHANNEL = 'expunge_outbox';
 
+/** Which rows are looked for. */
+export interface Look {
+  readonly target: OutboxMessage['target'];
+  readonly lanes: readonly number[];
+  readonly limit: number;
+  /** Requests that are left out. */
+  readonly without?: readonly string[];
+}
+
 /**
  * The next rows of the lanes that go to one kind of target, oldest first: without those that an earlier row of their own
  * request holds back, because it is dead or goes to the other kind of target and is not sent yet.
- * @param without requests that are left out
+ * @param sent rows that have been sent: they are marked, and no longer count, in the same statement
  */
-export function nextUnsent(queryable: Queryable, target: OutboxMessage['target'], lanes: readonly number[], limit: number, without: readonly string[] = []): Promise<UnsentRow[]> {
-  return queryable.rows<UnsentRow>(
-    `SELECT o.* FROM unnest($2::smallint[]) AS held (lane), LATERAL (
-       SELECT id, event_id, request_id, lane, target, destination, key, headers, body, refusals, created_at FROM outbox u
-       WHERE u.lane = held.lane AND u.target = $1 AND u.sent_at IS NULL AND u.dead_at IS NULL AND NOT u.request_id = ANY($4)
-         AND NOT EXISTS (SELECT FROM outbox earlier WHERE earlier.request_id = u.request_id AND earlier.id < u.id
-                         AND earlier.sent_at IS NULL AND (earlier.dead_at IS NOT NULL OR earlier.target <> $1))
-       ORDER BY id LIMIT $3) o
-     ORDER BY o.id LIMIT $3`,
-    [target, lanes, limit, without],
+export function nextUnsent(queryable: Queryable, { target, lanes, limit, without = [] }: Look, sent: readonly number[] = []): Promise<UnsentRow[]> {
+  const params = [target, lanes, limit, without];
+  return sent.length === 0 ? queryable.rows<UnsentRow>(NEXT_UNSENT, params) : queryable.rows<UnsentRow>(MARK_SENT_AND_NEXT, [...params, sent]);
+}
+
+const nextUnsentBut = (but: (id: string) => string): string => `
+  SELECT o.* FROM unnest($2::smallint[]) AS held (lane), LATERAL (
+    SELECT id, event_id, request_id, lane, target, destination, key, headers, body, refusals, created_at FROM outbox u
+    WHERE u.lane = held.lane AND u.target = $1 AND u.sent_at IS NULL AND u.dead_at IS NULL AND NOT u.request_id = ANY($4) ${but('u.id')}
+      AND NOT EXISTS (SELECT FROM outbox earlier WHERE earlier.request_id = u.request_id AND earlier.id < u.id
+                      AND earlier.sent_at IS NULL ${but('earlier.id')} AND (earlier.dead_at IS NOT NULL OR earlier.target <> $1))
+    ORDER BY id LIMIT $3) o
+  ORDER BY o.id LIMIT $3`;
+const NEXT_UNSENT = nextUnsentBut(() => '');
+const MARK_SENT = 'UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY';
+const MARK_SENT_AND_NEXT = `WITH marked AS (${MARK_SENT}($5)) ${nextUnsentBut((id) => `AND NOT ${id} = ANY($5)`)}`;
+
+/** Whether any row waits in these lanes to be sent to that kind of target, held back or not. */
+export async function anyUnsent(queryable: Queryable, target: OutboxMessage['target'], lanes: readonly number[]): Promise<boolean> {
+  const [row] = await queryable.rows<{ any: boolean }>(
+    'SELECT EXISTS (SELECT FROM unnest($2::smallint[]) AS held (lane) JOIN outbox u USING (lane) WHERE u.target = $1 AND u.sent_at IS NULL AND u.dead_at IS NULL) AS any',
+    [target, lanes],
   );
+  return row?.any ?? false;
 }
 
 /** Marks rows as sent. */
 export async function markSent(queryable: Queryable, ids: readonly number[]): Promise<void> {
-  await queryable.rows('UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY($1)', [ids]);
+  await queryable.rows(`${MARK_SENT}($1)`, [ids]);
 }
 
 /** Counts one refusal of a row; after `mostRefusals` it is dead. @returns whether it is dead now */

@@ -31,16 +31,26 @@ export const startRelay: StartRole = async (deps) => {
   const database = await openLedger('relay', deps);
   const producer = createProducer({ kafka: kafkaFor('relay', config, log), log });
   const senders = new Map<SenderOptions['target'], Periodic>();
+  /** Signals are few: whoever sends to Kafka wakes their sender only if some may wait for that. */
+  let signalsWait = true;
   const wake = (target?: SenderOptions['target']): void => {
+    if (target !== 'kafka') signalsWait = true;
     for (const [ofTarget, sender] of senders) if (target === undefined || ofTarget === target) sender.wake();
   };
   const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wake });
-  const startSender = (part: Pick<SenderOptions, 'target' | 'transport'>): void => {
-    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, onSent: () => wake(part.target === 'kafka' ? 'signal' : 'kafka'), metrics, log });
+  const startSender = (part: Pick<SenderOptions, 'target' | 'transport' | 'onSent' | 'onLeft'>): void => {
+    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, metrics, log });
     senders.set(part.target, periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, log, backoff: OUTAGE_BACKOFF }));
   };
-  startSender({ target: 'kafka', transport: kafkaTransport(producer) });
-  const temporal = connectInBackground(deps, ({ client }) => startSender({ target: 'signal', transport: signalTransport(client) }));
+  startSender({
+    target: 'kafka',
+    transport: kafkaTransport(producer),
+    onSent: () => {
+      if (signalsWait) senders.get('signal')?.wake();
+    },
+  });
+  const temporal = connectInBackground(deps, ({ client }) => 
+    startSender({ target: 'signal', transport: signalTransport(client), onSent: () => senders.get('kafka')?.wake(), onLeft: (waits) => (signalsWait = waits) }));
   const wakeUp = listenForRows(database, wake, log);
   const upkeep = startUpkeep(deps, database);
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
-import { markRefused, markSent, nextUnsent, type UnsentRow } from '../../store/outbox.js';
+import { anyUnsent, markRefused, markSent, nextUnsent, type UnsentRow } from '../../store/outbox.js';
 import type { LaneLeases } from './lane-leases.js';
 import { rounds } from './rounds.rules.js';
 import type { Transport } from './transports.js';
@@ -19,6 +19,8 @@ export interface SenderOptions {
   readonly refusalBackoffMs: number;
   /** Called when rows were sent: what waited for them may go now. */
   readonly onSent: () => void;
+  /** Told at the end, if anybody wants to know it, whether rows are left that wait for others to go first. */
+  readonly onLeft?: (waits: boolean) => void;
   readonly metrics: Pick<Metrics, 'outboxSent'>;
   readonly log: Log;
 }
@@ -30,6 +32,8 @@ export class RelayOutage extends Error {
 
 const MANY = 5;
 const REST_MS = 10;
+/** Batches in a row before lanes may be given up for another relay's sake. */
+const MOST_BATCHES = 8;
 
 /**
  * A sender of rows to one kind of target. Called, it sends what there is to send in the lanes that are held, in order per request,
@@ -37,30 +41,53 @@ const REST_MS = 10;
  * @throws RelayOutage, and PostgreSQL's errors when that is out.
  */
 export function createSender(options: SenderOptions): (signal: AbortSignal) => Promise<number | undefined> {
-  const { target, database, leases, batch } = options;
+  const { target, database, leases, batch, onLeft } = options;
   /** Requests with a refused row, and when that is tried again. */
   const resting = new Map<string, number>();
 
-  return async (signal) => {
-    for (let full = true; full && !signal.aborted; ) {
-      const now = performance.now();
-      for (const [requestId, at] of resting) if (at <= now) resting.delete(requestId);
-      const sent = await leases.using(async (lanes) => {
-        if (lanes.length === 0) return 0;
-        const rows = await nextUnsent(database, target, lanes, batch, [...resting.keys()]);
-        if (rows.length > 0) await sendInRounds(options, rows, resting, signal);
-        return rows.length;
-      });
-      full = sent === batch;
+  /** The next rows, those that were sent being marked in the same breath. */
+  const look = (lanes: readonly number[], sent: readonly number[]): Promise<UnsentRow[]> => {
+    const now = performance.now();
+    for (const [requestId, at] of resting) if (at <= now) resting.delete(requestId);
+    return nextUnsent(database, { target, lanes, limit: batch, without: [...resting.keys()] }, sent);
+  };
+
+  /** @returns whether there may be more */
+  const sendSome = async (lanes: readonly number[], signal: AbortSignal): Promise<boolean> => {
+    if (lanes.length === 0) return false;
+    let rows = await look(lanes, []);
+    for (let batches = 1; rows.length > 0; batches++) {
+      const { arrived, outage } = await sendInRounds(options, rows, resting, signal);
+      // Where nothing of a few rows could go, they are another relay's by now, or rest.
+      const hasMore = arrived.length > 0 || rows.length === batch;
+      if (!hasMore || outage || signal.aborted || batches === MOST_BATCHES) {
+        if (arrived.length > 0) await markSent(database, arrived);
+        if (arrived.length > 0) options.onSent();
+        if (outage) throw new RelayOutage(`Rows to ${target} could not be sent`, { cause: outage });
+        return hasMore;
+      }
       // Many are being written: more gather meanwhile, and go together.
-      if (sent >= MANY && !full) await sleep(REST_MS);
+      if (rows.length >= MANY && rows.length < batch) await sleep(REST_MS);
+      rows = await look(lanes, arrived);
+      if (arrived.length > 0) options.onSent();
     }
+    onLeft?.(await anyUnsent(database, target, lanes));
+    return false;
+  };
+
+  return async (signal) => {
+    while (!signal.aborted && (await leases.using((lanes) => sendSome(lanes, signal))));
     return resting.size === 0 ? undefined : Math.max(0, Math.min(...resting.values()) - performance.now());
   };
 }
 
-async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], resting: Map<string, number>, signal: AbortSignal): Promise<void> {
-  const { database, leases, transport, metrics } = options;
+interface Round {
+  readonly arrived: readonly number[];
+  readonly outage: Error | undefined;
+}
+
+async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], resting: Map<string, number>, signal: AbortSignal): Promise<Round> {
+  const { leases, transport, metrics } = options;
   const heldBack = new Set<string>();
   const arrived: number[] = [];
   let outage: Error | undefined;
@@ -82,12 +109,8 @@ async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], 
       else outage = result?.error ?? new Error('no answer');
     }
   }
-  // All at once: should the mark be lost, all go out again, each request's rows in their order.
-  if (arrived.length > 0) {
-    await markSent(database, arrived);
-    options.onSent();
-  }
-  if (outage) throw new RelayOutage(`Rows to ${options.target} could not be sent`, { cause: outage });
+  // They are marked all at once: should the mark be lost, all go out again, each request's rows in their order.
+  return { arrived, outage };
 }
 
 /** Counts a refusal. @returns when the request is looked at again. */

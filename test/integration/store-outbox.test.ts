@@ -26,7 +26,7 @@ const write = (...rows: OutboxMessage[]) =>
     return Promise.resolve();
   });
 const next = async (target: OutboxMessage['target'] = 'kafka', limit = 100, lanes = LANES, without: string[] = []) =>
-  (await nextUnsent(store.database, target, lanes, limit, without)).map(({ eventId }) => eventId);
+  (await nextUnsent(store.database, { target, lanes, limit, without })).map(({ eventId }) => eventId);
 const idsOf = async (...eventIds: string[]) =>
   (await store.database.rows<{ id: number }>('SELECT id FROM outbox WHERE event_id = ANY($1) ORDER BY id', [eventIds])).map(({ id }) => id);
 const kill = async (eventId: string) => {

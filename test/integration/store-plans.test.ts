@@ -116,9 +116,9 @@ describe('no statement reads a large table whole', () => {
       await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8' });
     }],
     ['when the outbox is sent and purged', 5, async (database) => {
-      const rows = await nextUnsent(database, 'kafka', [0, 1, 2, 3, 4, 5, 6, 7], 100);
+      const rows = await nextUnsent(database, { target: 'kafka', lanes: [0, 1, 2, 3, 4, 5, 6, 7], limit: 100 });
       expect(rows.length).toBeGreaterThan(0);
-      await nextUnsent(database, 'signal', [0, 1], 100);
+      await nextUnsent(database, { target: 'signal', lanes: [0, 1], limit: 100 });
       await markSent(database, rows.slice(0, 1).map(({ id }) => id));
       await purgeSent(database, 24 * 3_600_000);
       await outboxStats(database);

@@ -100,7 +100,7 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
     },
     relay: async () => {
       await database.rows(`UPDATE outbox SET sent_at = now() WHERE target = 'kafka' AND sent_at IS NULL`);
-      const rows = await nextUnsent(database, 'signal', Array.from({ length: OUTBOX_LANES }, (_, lane) => lane), 100);
+      const rows = await nextUnsent(database, { target: 'signal', lanes: Array.from({ length: OUTBOX_LANES }, (_, lane) => lane), limit: 100 });
       const failed = (await deliver(rows)).find(({ outcome }) => outcome !== 'sent');
       if (failed) throw new Error(`a signal was not sent: ${JSON.stringify(failed)}`);
       await markSent(database, rows.map(({ id }) => id));

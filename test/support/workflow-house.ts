@@ -204,7 +204,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
     relay: async () => {
       // The relay that sends to Kafka is taken to be done: this one never waits for it.
       await database.rows(`UPDATE outbox SET sent_at = now() WHERE target = 'kafka' AND sent_at IS NULL`);
-      const rows = await nextUnsent(database, 'signal', lanes, 100);
+      const rows = await nextUnsent(database, { target: 'signal', lanes, limit: 100 });
       const sent = await deliver(rows);
       const failed = sent.find((one) => one.outcome !== 'sent');
       if (failed) throw new Error(`a signal row was not sent: ${JSON.stringify(failed)}`);
