@@ -39,7 +39,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
     },
     (activity, error) => log.warn({ activity, err: error }, 'an activity failed and is tried again'),
   );
-  const workflowBundle = await bundleWorkflows({ workflowsPath, stackTraces: config.worker.stackTraces });
+  const workflowBundle = await bundleWorkflows({ workflowsPath, ...config.worker });
   const workers = await Promise.all(
     policies.lanes.map((lane) =>
       Worker.create({

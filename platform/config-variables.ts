@@ -109,6 +109,7 @@ export const VARIABLES = {
   WORKER_ACTIVITY_SLOTS: about(whole(1, 1_000).prefault('40'), 'Activities at once in a lane whose policy names no `workerSlots`'),
   WORKER_WORKFLOW_TASK_SLOTS: about(whole(2, 1_000).prefault('40'), 'Workflow tasks at once in a lane'),
   WORKER_STACK_TRACES: about(yesOrNo.prefault('false'), 'Keep where each promise of a workflow was made, for Temporal’s stack trace query and for failures of workflow code; takes about a quarter of a worker’s CPU'),
+  WORKFLOW_BUNDLE: about(text.optional(), 'The workflows in one file, made by `npm run bundle`; made at each start of a worker when left out, which takes it some seconds'),
   WORKER_CACHED_WORKFLOWS: about(whole(0, 100_000).prefault('500'), 'Workflows that a lane’s worker keeps in memory'),
   API_HOST: about(text.prefault('127.0.0.1'), 'Interface that the API listens on'),
   API_PORT: about(port.prefault('8080'), 'Port of the API; 0 takes a free one'),

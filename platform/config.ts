@@ -63,7 +63,7 @@ export interface Config {
   /** Asked over HTTP about a tenant's services; without it the events tell. */
   readonly inventoryAuthority?: { readonly url: string; readonly token?: string | undefined };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
-  readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean };
+  readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined };
   readonly api: { readonly host: string; readonly port: number };
   readonly client: { readonly apiUrl: string };
   readonly health: { readonly host: string; readonly port: number | 'off' };
@@ -177,7 +177,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     inventoryMaxStalenessMs: vars.INVENTORY_MAX_STALENESS,
     ...(vars.SERVICE_INVENTORY_URL === undefined ? {} : { inventoryAuthority: { url: vars.SERVICE_INVENTORY_URL, token: vars.SERVICE_INVENTORY_TOKEN } }),
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
-    worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES },
+    worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE },
     api: { host: vars.API_HOST, port: vars.API_PORT },
     client: { apiUrl: vars.EXPUNGE_API_URL },
     health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -8,6 +9,7 @@ import { createProducer } from '../../bus/producer.js';
 import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../../contracts/names/index.js';
 import { READ_TOPICS } from '../../bus/topics.js';
 import { createLog } from '../../platform/log.js';
+import { writeBundle } from '../../platform/workflow-bundle.js';
 import { openDatabase, type Database } from '../../store/database.js';
 import { openAirflowControl, type AirflowControl } from './airflow-control.js';
 import { openErasableData, type ErasableData } from './erasable-data.js';
@@ -64,7 +66,9 @@ const QUICK = {
 /** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
 export async function openHouse({ env: overrides = {}, processes = TOGETHER, airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
   const { PATH = '', HOME = '' } = process.env;
-  const env: Record<string, string> = { PATH, HOME, ...stack.env, ...QUICK, ...overrides };
+  const WORKFLOW_BUNDLE = join(stack.dir, 'workflows.js');
+  if (!existsSync(WORKFLOW_BUNDLE)) await writeBundle(WORKFLOW_BUNDLE);
+  const env: Record<string, string> = { PATH, HOME, ...stack.env, WORKFLOW_BUNDLE, ...QUICK, ...overrides };
   const log = createLog({ level: recorded ? 'warn' : 'fatal' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });
   const producer = createProducer({ kafka, log });
