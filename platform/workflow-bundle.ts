@@ -50,7 +50,7 @@ async function read(file: string): Promise<string> {
 /** The first line of a bundle file: what it was made of. */
 async function headOf(): Promise<string> {
   const files = await Promise.all(['workflows', 'contracts/names'].map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((file) => join(root, folder, file))));
-  const hash = createHash('sha256').update(String((createRequire(import.meta.url)('@temporalio/workflow/package.json') as { version: string }).version));
+  const hash = createHash('sha256').update((createRequire(import.meta.url)('@temporalio/workflow/package.json') as { version: string }).version);
   for (const file of files.flat().filter((name) => name.endsWith('.ts')).sort()) hash.update(await readFile(file));
   return `/* workflows ${hash.digest('hex')} */`;
 }
