@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-// `npm test`: the whole product end to end, and beside it everything else. Each has a stack of its own and mostly waits, so
+// `npm test`: the product and its workflows as they run, and beside them everything else. Each has a stack of its own and mostly waits, so
 // side by side they take little more than half the time. Arguments go to both; with TEST_REPORTS=<folder> each writes a report.
 
 const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-const RUNS = { parts: ['unit', 'workflows', 'replay', 'integration'], whole: ['e2e'] } as const;
+const RUNS = { parts: ['unit', 'replay', 'integration'], whole: ['e2e', 'workflows'] } as const;
 
 interface Run {
   readonly name: keyof typeof RUNS;
@@ -36,7 +36,7 @@ async function run(name: keyof typeof RUNS, live: boolean): Promise<Run> {
 }
 
 process.on('SIGINT', () => undefined);
-console.log('The end-to-end tests run beside the others; what they print follows at the end.');
+console.log('The end-to-end and workflow tests run beside the others; what they print follows at the end.');
 const runs = await Promise.all([run('parts', true), run('whole', false)]);
 for (const { output } of runs) process.stdout.write(output);
 const failed = runs.filter(({ code }) => code !== 0).map(({ name }) => RUNS[name].join(', '));
