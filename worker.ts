@@ -1,16 +1,21 @@
 import { DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { activityInfo, Context } from '@temporalio/activity';
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
 import { createInventoryAuthority } from './activities/inventory-authority.js';
+import { createReconcileActivities } from './activities/reconcile.js';
+import type { ReconcileEvents } from './activities/reconcile.js';
 import { openLedger } from './bridges/ledger-connection.js';
+import { createRuns, mustSee } from './bridges/reconcile/runs.js';
 import { taskQueueFor } from './contracts/names/index.js';
 import { isEntryPoint } from './platform/entry-point.js';
 import type { Log } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
+import { createPace } from './platform/pace.js';
 import { loadPolicies } from './platform/policies.js';
 import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
-import { connectWorker } from './platform/temporal.js';
+import { connectClient, connectWorker } from './platform/temporal.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
 
 /** How long a workflow's next task waits for the worker that has the workflow in memory: half of the default, for one that was killed. */
@@ -39,6 +44,19 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
     },
     (activity, error) => log.warn({ activity, err: error }, 'an activity failed and is tried again'),
   );
+  const temporal = await connectClient(config, { log, signal: stopping });
+  const reconcileActivities = createReconcileActivities({
+    database,
+    runs: createRuns(temporal.client),
+    quietMs: config.reconcile.quietMs,
+    pace: createPace(config.reconcile.perSecond),
+    alive: () => {
+      Context.current().heartbeat();
+      Context.current().cancellationSignal.throwIfAborted();
+    },
+    mustSee: () => mustSee(temporal.client, activityInfo().workflowExecution?.workflowId ?? ''),
+    events: reconcileEvents(metrics, log),
+  });
   const workflowBundle = await bundleWorkflows({ workflowsPath, ...config.worker });
   const workers = await Promise.all(
     policies.lanes.map((lane) =>
@@ -47,7 +65,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
         namespace: config.temporal.namespace,
         taskQueue: taskQueueFor(lane.name),
         workflowBundle,
-        activities,
+        activities: { ...activities, ...reconcileActivities },
         maxConcurrentActivityTaskExecutions: lane.workerSlots,
         maxConcurrentLocalActivityExecutions: lane.workerSlots,
         maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
@@ -71,6 +89,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
     stop: async () => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await Promise.allSettled(runs);
+      await temporal.close();
       await connection.close();
       await database.close();
     },
@@ -108,6 +127,22 @@ export function activityEvents(metrics: Metrics, log: Log): ActivityEvents {
       log.warn({ tenantId }, 'the tenant is empty after some, but not only, GDPR deletions: decide whether to erase it (expunge tenant erase)');
     },
     overdue: (requestId) => log.error({ requestId }, 'the deletion is overdue'),
+  };
+}
+
+/** Counts and logs what the reconciler tells: each mend is a thing that should not have been needed. */
+export function reconcileEvents(metrics: Metrics, log: Log): ReconcileEvents {
+  return {
+    looked: (rows) => metrics.reconcilerLooked.inc(rows),
+    mended: (kind, mend, requestId, why) => {
+      metrics.reconcilerMended.inc({ kind, mend });
+      log.warn({ requestId, kind, mend, why }, 'a deletion was not carried out by Temporal as the ledger had it');
+    },
+    failed: (requestId, error) => {
+      metrics.reconcilerFailed.inc();
+      log.error({ requestId, err: error }, 'a deletion is not carried out by Temporal as the ledger has it, and could not be mended');
+    },
+    gaveUp: (error) => log.warn({ err: error }, 'the ledger could not be compared with Temporal, and is once more'),
   };
 }
 

@@ -91,6 +91,7 @@ export const cancel =
       }
       passOn(deletion, heir);
       handOver(deletion, heir);
+      heir.change({ step: call.step });
       withdraw(deps, deletion, call.act);
       return { outcome: 'withdrawn', requestId: heir.row.requestId, withdrawn: requestId };
     });

@@ -1,12 +1,22 @@
-import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct } from '../contracts/names/index.js';
+import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct, ReconcileReport } from '../contracts/names/index.js';
 import type { Behind, NotOurs, StepCall } from '../store/ledger/step.js';
 
 /** Who asks, and which step of a deletion's workflow it is; and the answer to whoever must not go on. */
 export type { Behind, NotOurs, StepCall };
 
+/** A run whose place another takes. */
+export interface TakeOver {
+  /** The first run of the chain that is lost: what the ledger row must still be claimed by. */
+  readonly run: string;
+  /** Why it is taken for lost, in words. */
+  readonly why: string;
+}
+
 export interface ClaimCall extends StepCall {
   /** Why the first attempt is to be sent in the same breath, in words; it is not when anything stands against it. */
   readonly sendFor?: string;
+  /** The run that was lost, when this one takes its place. */
+  readonly takeOver?: TakeOver;
 }
 export interface Claimed {
   readonly outcome: 'claimed';
@@ -144,4 +154,21 @@ export interface Activities {
   cancel(call: ActCall): Promise<CancelAnswer>;
   decideEmptying(tenantId: string): Promise<TenantAnswer>;
   requestErasure(call: EraseCall): Promise<EraseAnswer>;
+}
+
+export interface ReconcileCall {
+  /** The place after which the page begins; the beginning when left out. */
+  readonly after?: string;
+  /** Every workflow that runs is to ask the ledger anew. */
+  readonly reclaim: boolean;
+}
+export interface ReconciledPage {
+  readonly report: ReconcileReport;
+  /** Where the next page begins; none when this was the last. */
+  readonly next?: string;
+}
+
+/** What the reconciler's workflow calls; normal activities, because they ask Temporal. */
+export interface ReconcileActivities {
+  reconcilePage(call: ReconcileCall): Promise<ReconciledPage>;
 }

@@ -1,4 +1,5 @@
-import type { DeletionStatus } from '../contracts/names/index.js';
+import type { DeletionStatus, FailureCode, ParkedStatus } from '../contracts/names/index.js';
+import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { sendEvent, sendNotification, failureMessage } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, NotedAnswer, ParkAnswer, RemindAnswer } from './answers.js';
@@ -26,19 +27,28 @@ export const park =
   (deps: ActivityDeps): Activities['park'] =>
   (call) =>
     runStep(deps.database, 'park', call, async (deletion): Promise<ParkAnswer> => {
-      const message = failureMessage(call.failureCode, call.blockedBy);
-      deletion.change({ status: call.status, failureCode: call.failureCode, failureMessage: message, parkedAt: deletion.now });
-      deletion.note({ what: 'parked', cause: message });
-      const eventType = parkedEventType(call.status);
-      sendEvent(deletion, deps.topicPrefix, eventType);
-      sendNotification(deletion, eventType, message);
-      // The tenant's row before the attempts: whoever locks both does so in this order.
-      await wakeWaitingTenant(deletion);
-      if (call.failureCode === 'RESULT_TIMEOUT') deletion.markTimedOut(deletion.row.attempt);
-      const { kind, input } = deletion.row;
-      deletion.tx.afterCommit(() => deps.events.parked(kind, input.policy.lane, call.failureCode));
+      await parkNow(deps, deletion, call);
       return { outcome: 'parked', dueInMs: deletion.row.dueAt.getTime() - deletion.now.getTime() };
     });
+
+/** Parks a deletion under its lock, and tells of it. */
+export async function parkNow(
+  deps: ActivityDeps,
+  deletion: LockedDeletion,
+  { status, failureCode, blockedBy = [] }: { readonly status: ParkedStatus; readonly failureCode: FailureCode; readonly blockedBy?: readonly string[] },
+): Promise<void> {
+  const message = failureMessage(failureCode, blockedBy);
+  deletion.change({ status, failureCode, failureMessage: message, parkedAt: deletion.now });
+  deletion.note({ what: 'parked', cause: message });
+  const eventType = parkedEventType(status);
+  sendEvent(deletion, deps.topicPrefix, eventType);
+  sendNotification(deletion, eventType, message);
+  // The tenant's row before the attempts: whoever locks both does so in this order.
+  await wakeWaitingTenant(deletion);
+  if (failureCode === 'RESULT_TIMEOUT') deletion.markTimedOut(deletion.row.attempt);
+  const { kind, input } = deletion.row;
+  deletion.tx.afterCommit(() => deps.events.parked(kind, input.policy.lane, failureCode));
+}
 
 const REMINDERS = {
   'still-parked': (message: string) => `Still not deleted: ${message}`,

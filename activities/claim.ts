@@ -4,6 +4,7 @@ import { lockDeletion, type LockedDeletion, type OpenDeletion } from '../store/l
 import type { Attempt, Deletion, TimelineEntry } from '../store/ledger/rows.js';
 import { notOurs, type StepCall } from '../store/ledger/step.js';
 import type { Activities, ClaimAnswer, ClaimCall } from './answers.js';
+import { parkNow } from './attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
@@ -26,11 +27,13 @@ export const claim =
       const { row } = deletion;
       if (isFinal(row.status)) return row.claimedRun === call.runId ? afterTheEnd(tx, deletion, call) : notOurs(`the request has ended as ${row.status}`);
       if (row.claimedRun === call.runId) return claimedAnswer(deletion, await readPast(deletion));
+      const place = row.claimedRun === call.takeOver?.run ? call.takeOver : undefined;
       // A tenant's clean-up has no request that could be sent again: the tenant's next workflow takes it up.
-      if (row.claimedRun !== null && row.kind !== 'tenant') return notOurs('another run has claimed the request');
+      if (row.claimedRun !== null && row.kind !== 'tenant' && !place) return notOurs('another run has claimed the request');
       if (lost !== undefined) await takeOver(lost, deletion);
       deletion.change({ claimedRun: call.runId });
-      deletion.note({ what: 'claimed', cause: row.claimedRun === null ? 'its workflow has started' : 'its workflow was terminated; another takes it up' });
+      deletion.note({ what: 'claimed', cause: row.claimedRun === null ? 'its workflow has started' : `its workflow ${place?.why ?? 'was terminated'}; another takes it up` });
+      if (place) await parkLost(deps, deletion);
       const ended = await sendAtOnce(deps, deletion, call);
       deletion.flush();
       if (ended) return ended;
@@ -45,6 +48,17 @@ async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor 
   if (sendFor === undefined || status !== 'PENDING' || attempt > 0 || held || input.graceMs > 0) return undefined;
   const decision = await sendAttempt(deps, deletion, sendFor);
   return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED', leftOver: [] } : undefined;
+}
+
+/**
+ * Somebody stopped the workflow, and nobody said why: what was to go on by itself waits for a person. What waits already,
+ * on hold or parked, stays as it is; what has succeeded is completed by its new run.
+ */
+async function parkLost(deps: ActivityDeps, deletion: OpenDeletion): Promise<void> {
+  const { status } = deletion.row;
+  if (status !== 'PENDING' && status !== 'SENT_TO_AIRFLOW') return;
+  if ((await deletion.attempts()).some(({ result }) => result === 'SUCCESS')) return;
+  await parkNow(deps, deletion, { status: 'FAILED', failureCode: 'WORKFLOW_TERMINATED' });
 }
 
 /** The chain's own request has ended: by a withdrawal that handed the deletion over, or altogether. */

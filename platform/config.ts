@@ -62,6 +62,8 @@ export interface Config {
   readonly inventoryMaxStalenessMs: number;
   /** Asked over HTTP about a tenant's services; without it the events tell. */
   readonly inventoryAuthority?: { readonly url: string; readonly token?: string | undefined };
+  /** How the ledger is compared with Temporal. */
+  readonly reconcile: { readonly everyMs: number; readonly quietMs: number; readonly perSecond: number };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
   readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined };
   readonly api: { readonly host: string; readonly port: number };
@@ -176,6 +178,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     tenantPurgeGraceMs: vars.TENANT_PURGE_GRACE,
     inventoryMaxStalenessMs: vars.INVENTORY_MAX_STALENESS,
     ...(vars.SERVICE_INVENTORY_URL === undefined ? {} : { inventoryAuthority: { url: vars.SERVICE_INVENTORY_URL, token: vars.SERVICE_INVENTORY_TOKEN } }),
+    reconcile: { everyMs: vars.RECONCILE_EVERY, quietMs: vars.RECONCILE_QUIET, perSecond: vars.RECONCILE_RATE },
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
     worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE },
     api: { host: vars.API_HOST, port: vars.API_PORT },

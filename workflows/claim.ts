@@ -12,8 +12,9 @@ import { showRequest } from './search-attributes.js';
  * @returns what is left of the grace period, in ms
  */
 export async function claim(deletion: Deletion): Promise<number> {
-  const nothingWaits = isEmpty(deletion.inbox);
-  const answer = await call('claim', { ...nextStep(deletion), step: 0, ...(nothingWaits && { sendFor: deletion.cause }) });
+  const { inbox, takeOver } = deletion;
+  inbox.reclaim = false;
+  const answer = await call('claim', { ...nextStep(deletion), step: 0, ...(isEmpty(inbox) && { sendFor: deletion.cause }), ...(takeOver && { takeOver }) });
   if (answer.outcome === 'ended') {
     deletion.inbox.joins.push(...(answer.leftOver ?? []));
     end(deletion, answer.status);

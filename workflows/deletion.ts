@@ -2,7 +2,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import type { DeletionInput, FailureCode } from '../contracts/names/index.js';
 import type { Phase } from './deletion.rules.js';
 import type { Inbox, PendingAct } from './inbox.js';
-import type { Behind, NotOurs, StepCall } from '../activities/answers.js';
+import type { Behind, NotOurs, StepCall, TakeOver } from '../activities/answers.js';
 
 /** What one deletion's workflow knows. The ledger arbitrates; this only says what to wait for next. */
 export interface Deletion {
@@ -33,6 +33,8 @@ export interface Deletion {
   /** How often it was moved again after it had been parked: what came before the latest time has had its attempt. */
   reopened: number;
   graceWaived: boolean;
+  /** Whose place this run takes, when that one was lost. */
+  readonly takeOver?: TakeOver;
   readonly joined: string[];
   /** The due date, and when the current attempt was sent, by the workflow's clock. */
   dueAtMs: number;
@@ -51,6 +53,8 @@ export interface Carried {
   readonly rechecks: number;
   /** Runs of before have none. */
   readonly reopened?: number;
+  /** It does not continue a run that gave up, but takes the place of one that was lost. */
+  readonly takeOver?: TakeOver;
 }
 
 const AT_THE_START: Carried = { retriesUsed: 0, cause: 'the request', rechecks: 0 };
@@ -81,6 +85,7 @@ export function newDeletion(input: DeletionInput, inbox: Inbox, carried: Carried
     // Until the ledger has said how often, whatever comes is about the latest time.
     reopened: carried.reopened ?? Infinity,
     graceWaived: false,
+    ...(carried.takeOver && { takeOver: carried.takeOver }),
     joined: [],
     dueAtMs: Infinity,
     sentAtMs: 0,
@@ -98,7 +103,7 @@ export function nextStep(deletion: Deletion): StepCall {
   return { requestId: deletion.requestId, kind: deletion.input.subject.kind, runId: workflowInfo().firstExecutionRunId, step: deletion.step };
 }
 
-/** The ledger was carried further than this run of the code knows, by a workflow task that Temporal has forgotten. */
+/** The ledger is elsewhere than this run of the code knows: carried further by a workflow task that Temporal has forgotten, or restored. */
 export class LedgerAhead extends Error {}
 
 /**
@@ -118,8 +123,8 @@ export function isOurs<Answer extends Behind & { outcome: string }>(deletion: De
  * Before it waits, a deletion has to know all that the ledger knows: what it would wait for may have come already.
  * @throws LedgerAhead
  */
-export function mustBeUpToDate({ step, ledgerAt }: Deletion): void {
-  if (step < ledgerAt) throw new LedgerAhead();
+export function mustBeUpToDate({ step, ledgerAt, inbox }: Deletion): void {
+  if (step < ledgerAt || inbox.reclaim) throw new LedgerAhead();
 }
 
 export function end(deletion: Deletion, outcome: NonNullable<Deletion['outcome']>): void {

@@ -29,6 +29,8 @@ export interface Inbox {
   readonly joins: DeletionInput[];
   readonly acts: PendingAct[];
   rechecks: number;
+  /** The ledger is to be asked anew where the deletion is. */
+  reclaim: boolean;
   /** The deletion that acts are about; undefined while there is none. */
   view: () => (DeletionView & { readonly joined: readonly string[]; readonly reopened: number }) | undefined;
 }
@@ -38,6 +40,7 @@ export const emptyInbox = (joins: readonly DeletionInput[] = []): Inbox => ({
   joins: [...joins],
   acts: [],
   rechecks: 0,
+  reclaim: false,
   view: () => undefined,
 });
 
@@ -70,6 +73,11 @@ export function openInbox(inbox: Inbox): void {
     inbox.rechecks++;
   }, {
     description: 'Looks again at what is waited for: dependants, or the services of the tenant. Needs no input.',
+  });
+  setHandler(defineSignal(SIGNALS.reclaim), () => {
+    inbox.reclaim = true;
+  }, {
+    description: 'Sent by the reconciler: asks the ledger anew where the deletion is, and goes on from there. Needs no input.',
   });
   openAct(inbox, 'retry', 'Tries a parked deletion again, now.');
   openAct(inbox, 'cancel', 'Withdraws a request (the oldest, or {requestId}); the deletion stops when none is left. Not while Airflow runs.');

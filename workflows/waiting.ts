@@ -17,7 +17,7 @@ export async function waitUntil(deletion: Deletion, over: () => boolean, timer?:
     if (deletion.outcome || over()) return 'over';
     mustBeUpToDate(deletion);
     await deletion.startOverWhenLong();
-    const wake = () => !isEmpty(deletion.inbox) || over();
+    const wake = () => !isEmpty(deletion.inbox) || deletion.inbox.reclaim || over();
     if (deadline === undefined) {
       await condition(wake);
       continue;

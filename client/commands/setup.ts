@@ -3,6 +3,7 @@ import { ConfigFault, type Fault } from '../../platform/config.js';
 import { print, withJson, type Cli, type JsonOption } from '../cli.js';
 import { ClientFault } from '../faults.js';
 import { setUpDatabase } from '../setup/database.js';
+import { setUpSchedule } from '../setup/schedule.js';
 import type { SetupStep } from '../setup/steps.js';
 import { setUpTemporal } from '../setup/temporal.js';
 import { setUpTopics } from '../setup/topics.js';
@@ -19,7 +20,7 @@ const DAY_MS = 86_400_000;
 
 export function addSetupCommand(program: Command, cli: Cli): void {
   withJson(program.command('setup'))
-    .description('make ready what Expunge runs on: database schema, Kafka topics, Temporal namespace and search attributes; safe to run again')
+    .description('make ready what Expunge runs on: database schema, Kafka topics, Temporal namespace, search attributes and the reconciler’s schedule; safe to run again')
     .addOption(new Option('--wait <duration>', 'how long the parts may take to come up').argParser(durationOf).default(60_000, '60s'))
     .option('--partitions <n>', 'partitions of the topics of the main job (default: 6)', wholeOf)
     .option('--replication-factor <n>', 'copies of each partition (default: the broker’s)', wholeOf)
@@ -31,7 +32,7 @@ export function addSetupCommand(program: Command, cli: Cli): void {
 
 async function setUp(cli: Cli, { wait: waitMs, retention, partitions, replicationFactor, json }: SetupOptions): Promise<void> {
   const { terminal, log } = cli;
-  const { temporal, kafka, databaseUrl } = needed(cli);
+  const { temporal, kafka, databaseUrl, reconcileEveryMs } = needed(cli);
   const steps: SetupStep[] = [];
   const done = (made: SetupStep[]): void => {
     steps.push(...made);
@@ -40,7 +41,9 @@ async function setUp(cli: Cli, { wait: waitMs, retention, partitions, replicatio
   const outcomes = await Promise.allSettled([
     setUpDatabase({ url: databaseUrl, waitMs, log }).then(done),
     setUpTopics({ kafka, wishes: { partitions, replicationFactor }, waitMs, log }).then(done),
-    setUpTemporal({ temporal, retentionMs: retention, waitMs, log }).then(done),
+    setUpTemporal({ temporal, retentionMs: retention, waitMs, log })
+      .then(async (made) => [...made, ...(await setUpSchedule({ temporal, everyMs: reconcileEveryMs, waitMs, log }))])
+      .then(done),
   ]);
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
   const unforeseen = failures.find((failure) => !(failure instanceof ClientFault));
@@ -63,11 +66,11 @@ function needed({ config }: Cli) {
       return undefined;
     }
   };
-  const { temporal, kafka, database } = config();
+  const { temporal, kafka, database, reconcile } = config();
   const databaseUrl = tried(() => database.url);
   const brokers = tried(() => kafka.brokers);
   if (databaseUrl === undefined || brokers === undefined) throw new ConfigFault(faults);
-  return { temporal, kafka, databaseUrl };
+  return { temporal, kafka, databaseUrl, reconcileEveryMs: reconcile.everyMs };
 }
 
 function wholeOf(text: string): number {

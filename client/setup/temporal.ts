@@ -89,7 +89,8 @@ function codeOf(error: unknown): number | undefined {
   return isGrpcServiceError(cause) ? cause.code : undefined;
 }
 
-function refusal(error: unknown): string | undefined {
+/** What waiting would not mend, in words. */
+export function refusal(error: unknown): string | undefined {
   if (error instanceof ClientFault) return error.message;
   const code = codeOf(error);
   if (code === undefined || !LASTING.has(code)) return undefined;

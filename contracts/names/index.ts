@@ -7,3 +7,4 @@ export * from './topic-names.js';
 export * from './search-attributes.js';
 export * from './deletion-input.js';
 export * from './signals.js';
+export * from './reconciler.js';

@@ -11,6 +11,8 @@ export const SIGNALS = {
   release: 'release',
   /** The tenant's services changed: look again at what was waited for. Also what starts a tenant workflow. */
   recheck: 'recheck',
+  /** The ledger was changed under the workflow (restored, for instance): ask it anew where the deletion is. */
+  reclaim: 'reclaim',
 } as const;
 
 /** Updates of the same effect as the signals of persons, answered at once. */

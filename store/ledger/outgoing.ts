@@ -161,7 +161,7 @@ export function failureMessage(code: FailureCode, blockedBy: readonly string[] =
     case 'PROVISIONED_ANEW':
       return 'The service was provisioned anew after the request: a retry erases the new one, a cancel leaves it';
     case 'WORKFLOW_TERMINATED':
-      return 'The workflow was terminated from outside';
+      return 'Its workflow was terminated, or lost, from outside; a retry goes on with the deletion, a cancel withdraws it';
   }
 }
 

@@ -15,8 +15,9 @@ export interface StepCall {
 
 /**
  * not-ours: the row belongs to another chain, or there is none: whoever asks must stop.
- * ledger-ahead: the ledger was carried past this step by a task of the same chain that Temporal has forgotten, and that
- * asked for something else: whoever asks must claim again, and go on from where the ledger is.
+ * ledger-ahead: the ledger is elsewhere than whoever asks thinks. It was carried past this step by a task of the same chain
+ * that Temporal has forgotten, and that asked for something else; or it was restored to a moment before the steps that led
+ * here. Whoever asks must claim again, and go on from where the ledger is.
  */
 export interface NotOurs {
   readonly outcome: 'not-ours' | 'ledger-ahead';
@@ -49,6 +50,8 @@ export async function runStep<Answer>(
       if (first?.asked === asked) return deletion.row.step > call.step ? { ...(first.answer as Answer), ledgerAt: deletion.row.step } : (first.answer as Answer & Behind);
       return { outcome: 'ledger-ahead', why: `step ${call.step} was another, and the request is at step ${deletion.row.step}` };
     }
+    // Steps are counted one by one: what lies between was committed, and then the ledger was restored to an earlier moment.
+    if (call.step > deletion.row.step + 1) return { outcome: 'ledger-ahead', why: `step ${call.step} does not follow step ${deletion.row.step}: the ledger was restored` };
     const answer = await work(deletion);
     deletion.finishStep(call.step, asked, answer);
     deletion.flush();

@@ -2,6 +2,7 @@ import { patched, sleep } from '@temporalio/workflow';
 import { serviceDeletion as serviceBefore } from '../../workflows/service-deletion.js';
 import { userDeletion as userBefore } from '../../workflows/user-deletion.js';
 
+export { reconcile } from '../../workflows/reconcile.js';
 export { tenant } from '../../workflows/tenant.js';
 
 // The workflows of a release to come, whose shape differs from this one's by one step, under `patched`: deletions that began

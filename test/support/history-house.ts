@@ -1,11 +1,13 @@
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/answers.js';
+import { createReconcileActivities } from '../../activities/reconcile.js';
 import { createActivities } from '../../activities/create-activities.js';
+import { createRuns } from '../../bridges/reconcile/runs.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
-import { SIGNALS, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
+import { RECONCILER, SIGNALS, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
 import { createLog } from '../../platform/log.js';
 import { bundleWorkflows } from '../../platform/workflow-bundle.js';
 import { openDatabase, type Database } from '../../store/database.js';
@@ -32,6 +34,8 @@ export interface HistoryHouse {
   result(requestId: string, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<void>;
   /** Delivers what waits in the outbox to wake workflows. @returns the workflow ids */
   relay(): Promise<string[]>;
+  /** One pass of the reconciler. @returns its workflow id */
+  reconcile(): Promise<string>;
   until(requestId: string, what: string, holds: (record: DeletionRecord) => boolean): Promise<DeletionRecord>;
   untilSent(requestId: string, attempt?: number): Promise<DeletionRecord>;
   /** The history of a run, the latest when none is named, as JSON with one event a line. */
@@ -70,13 +74,23 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
       (call: unknown) => (house.interfere ? house.interfere(name, call, () => activity(call)) : activity(call)),
     ]),
   );
+  const reconcileActivities = createReconcileActivities({
+    database,
+    runs: createRuns(client),
+    quietMs: 0,
+    pace: () => Promise.resolve(),
+    alive: () => undefined,
+    mustSee: () => Promise.resolve(),
+    events: { looked: () => undefined, mended: () => undefined, failed: () => undefined, gaveUp: () => undefined },
+  });
+  let passes = 0;
   const worker = await Worker.create({
     connection: native,
     namespace: NAMESPACE,
     identity: 'worker',
     taskQueue: taskQueueFor('default'),
     workflowBundle: await bundleWorkflows(),
-    activities: interfered,
+    activities: { ...interfered, ...reconcileActivities },
   });
   const running = worker.run();
   const startOrJoin = createStartOrJoin(client);
@@ -105,6 +119,11 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
       if (failed) throw new Error(`a signal was not sent: ${JSON.stringify(failed)}`);
       await markSent(database, rows.map(({ id }) => id));
       return rows.map(({ key }) => key);
+    },
+    reconcile: async () => {
+      const workflowId = `${RECONCILER.workflowId}-${++passes}`;
+      await client.workflow.execute(RECONCILER.workflowType, { workflowId, taskQueue: taskQueueFor('default'), args: [{}] });
+      return workflowId;
     },
     until: (requestId, what, holds) =>
       waitFor(

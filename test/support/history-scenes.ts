@@ -177,6 +177,25 @@ export const scenes: Readonly<Record<string, Scene>> = {
     await house.result(cleanUp, 1, 'SUCCESS');
     return endedTenant(house, 'tenant-cleaned-up', 'tenant-last', 1);
   },
+  'taken-over-then-retried': async (house) => {
+    const { workflowId } = await startService(house, 'taken-over');
+    await house.untilSent('taken-over');
+    await house.client.workflow.getHandle(workflowId).terminate();
+    const pass = await house.reconcile();
+    await house.until('taken-over', 'parked', ({ deletion }) => deletion.failureCode === 'WORKFLOW_TERMINATED');
+    await house.client.workflow.getHandle(workflowId).executeUpdate(UPDATES.retry, { args: [OLGA] });
+    await house.untilSent('taken-over', 2);
+    await house.result('taken-over', 2, 'SUCCESS');
+    return { ...(await ended(house, 'taken-over-then-retried', workflowId, 'COMPLETED')), 'taken-over-then-retried-reconcile': await house.history(pass) };
+  },
+  'claims-again': async (house) => {
+    const { workflowId } = await startService(house, 'claims-again');
+    await house.untilSent('claims-again');
+    await house.client.workflow.getHandle(workflowId).signal(SIGNALS.reclaim);
+    await waitFor('it has claimed again', async () => (await house.history(workflowId)).split('"claim"').length > 2);
+    await house.result('claims-again', 1, 'SUCCESS');
+    return ended(house, 'claims-again', workflowId, 'COMPLETED');
+  },
   'tenant-with-nothing-to-do': async (house) => {
     await provision(house.database, 'tenant-plain', { db: [] });
     await serviceEvent(house.database, { tenantId: 'tenant-plain', serviceInstanceId: 'db', eventType: 'service.deprovisioned' });

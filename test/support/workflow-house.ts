@@ -2,14 +2,17 @@ import { Client, type WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { inject } from 'vitest';
+import { activityInfo } from '@temporalio/activity';
 import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
+import { createReconcileActivities } from '../../activities/reconcile.js';
 import type { InventoryAuthority } from '../../activities/inventory-authority.js';
 import type { serviceDeletion } from '../../workflows/index.js';
+import { createRuns, mustSee } from '../../bridges/reconcile/runs.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { createSignalResult } from '../../bridges/result/role.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
-import { SEARCH_ATTRIBUTES, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
+import { SEARCH_ATTRIBUTES, taskQueueFor, RECONCILER, type DeletionInput, type FailureCode, type ReconcileInput, type ReconcileReport } from '../../contracts/names/index.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
 import { createLog } from '../../platform/log.js';
 import { openDatabase, type Database } from '../../store/database.js';
@@ -56,6 +59,8 @@ export interface WorkflowHouse {
   result(running: Pick<Running, 'input'>, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<RecordedResult>;
   /** Delivers what waits in the outbox to wake workflows, as the relay does. @returns the workflow ids */
   relay(): Promise<string[]>;
+  /** One pass of the reconciler, which leaves nothing alone for having been quiet too short. */
+  reconcile(input?: ReconcileInput): Promise<ReconcileReport>;
   read(requestId: string): Promise<DeletionRecord>;
   /** Waits until the ledger says so; time does not skip meanwhile. */
   until(requestId: string, what: string, holds: (record: DeletionRecord) => boolean): Promise<DeletionRecord>;
@@ -145,13 +150,29 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
     },
     () => undefined,
   );
+  // The server skips time even while a signal is on its way, and mixes up the timer that fires with the one that is cancelled.
+  const client = new Client({ connection: environment.connection, namespace: environment.namespace ?? 'default' });
+  const reconcileActivities = createReconcileActivities({
+    database,
+    runs: createRuns(client),
+    quietMs: 0,
+    pace: () => Promise.resolve(),
+    alive: () => undefined,
+    mustSee: () => mustSee(client, activityInfo().workflowExecution?.workflowId ?? ''),
+    events: {
+      looked: () => undefined,
+      mended: (kind, mend) => void events.seen.push(`mended ${kind} ${mend}`),
+      failed: (requestId, error) => void events.seen.push(`not mended ${requestId}: ${error.message}`),
+      gaveUp: (error) => void events.seen.push(`reconciler: ${String(error)}`),
+    },
+  });
   const startWorker = async (wrap: Wrap = (plain) => plain) => {
     const worker = await Worker.create({
       connection: environment.nativeConnection,
       namespace: environment.namespace ?? 'default',
       taskQueue: taskQueueFor('default'),
       workflowBundle: await workflowBundle(),
-      activities: wrap(activities),
+      activities: { ...wrap(activities), ...reconcileActivities },
     });
     const running = worker.run();
     return async () => {
@@ -161,8 +182,6 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
   };
   let stopWorker = await startWorker(options.wrap);
 
-  // The server skips time even while a signal is on its way, and mixes up the timer that fires with the one that is cancelled.
-  const client = new Client({ connection: environment.connection, namespace: environment.namespace ?? 'default' });
   const startOrJoin = createStartOrJoin(client);
   const deliver = signalTransport(client);
   const signalResult = createSignalResult(client);
@@ -211,6 +230,8 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
       await markSent(database, rows.map(({ id }) => id));
       return rows.map(({ key }) => key);
     },
+    reconcile: (input = {}) =>
+      client.workflow.execute(RECONCILER.workflowType, { workflowId: freshId(RECONCILER.workflowId), taskQueue: taskQueueFor('default'), args: [input] }),
     read,
     until: async (requestId, what, holds) => {
       let seen: DeletionRecord | undefined;

@@ -40,7 +40,7 @@ export const temporalAgrees: Check = async ({ house, load, deletions, before }) 
     if (performance.now() - askedAt < LIST_EVERY_MS) return false;
     askedAt = performance.now();
     running = [];
-    for await (const { workflowId } of house.temporal.workflow.list({ query: 'ExecutionStatus = "Running"' })) running.push(workflowId);
+    for await (const { workflowId } of house.temporal.workflow.list({ query: 'ExecutionStatus = "Running" AND WorkflowType != "reconcile"' })) running.push(workflowId);
     return running.every((workflowId) => live.has(workflowId) || before.leftovers.has(workflowId));
   }, 20_000).catch(() => {
     findings.push(...running.filter((workflowId) => !live.has(workflowId) && !before.leftovers.has(workflowId)).map((workflowId) => `${workflowId} runs, and nobody asked for it`));
