@@ -57,6 +57,8 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
     mustSee: () => mustSee(temporal.client, activityInfo().workflowExecution?.workflowId ?? ''),
     events: reconcileEvents(metrics, log),
   });
+  const { version } = config.worker;
+  if (version) log.info({ ...version }, 'workers are of a version: they get work once it is current (expunge release)');
   const workflowBundle = await bundleWorkflows({ workflowsPath, ...config.worker });
   const workers = await Promise.all(
     policies.lanes.map((lane) =>
@@ -70,6 +72,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
         maxConcurrentLocalActivityExecutions: lane.workerSlots,
         maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
         maxCachedWorkflows: config.worker.cachedWorkflows,
+        ...(version && { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } }),
         stickyQueueScheduleToStartTimeout: STICKY_FOR,
         shutdownGraceTime: '5s',
         shutdownForceTime: config.shutdownTimeoutMs,

@@ -9,6 +9,7 @@ import { createLog } from '../platform/log.js';
 import type { Cli } from './cli.js';
 import { addDeletionCommands } from './commands/deletions.js';
 import { addRequestCommands } from './commands/request.js';
+import { addReleaseCommand } from './commands/release.js';
 import { addSetupCommand } from './commands/setup.js';
 import { addTenantCommands } from './commands/tenants.js';
 import { createConnections } from './connections.js';
@@ -74,6 +75,7 @@ function programOf(cli: Cli): Command {
   addDeletionCommands(program, cli);
   addTenantCommands(program, cli);
   addSetupCommand(program, cli);
+  addReleaseCommand(program, cli);
   return program;
 }
 

