@@ -58,7 +58,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
     events: reconcileEvents(metrics, log),
   });
   const { version } = config.worker;
-  if (version) log.info({ ...version }, 'workers are of a version: they get work once it is current (expunge release)');
+  if (version) log.info({ ...version }, 'workers are of a version: they get work once it is current (expunge make-current)');
   const workflowBundle = await bundleWorkflows({ workflowsPath, ...config.worker });
   const workers = await Promise.all(
     policies.lanes.map((lane) =>

@@ -79,7 +79,10 @@ async function reconcileRows(deps: ReconcileDeps, rows: readonly LiveRow[], recl
           requestIds.push(row.requestId);
         }
       } catch (error) {
-        if (!(error instanceof RunRefused)) throw error;
+        if (!(error instanceof RunRefused)) {
+          waiting.splice(0); // nobody goes on while the page is given up
+          throw error;
+        }
         failed++;
         deps.events.failed(row.requestId, error);
       }

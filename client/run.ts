@@ -8,8 +8,8 @@ import { ConfigFault, loadConfig, type Environment } from '../platform/config.js
 import { createLog } from '../platform/log.js';
 import type { Cli } from './cli.js';
 import { addDeletionCommands } from './commands/deletions.js';
+import { addMakeCurrentCommand } from './commands/make-current.js';
 import { addRequestCommands } from './commands/request.js';
-import { addReleaseCommand } from './commands/release.js';
 import { addSetupCommand } from './commands/setup.js';
 import { addTenantCommands } from './commands/tenants.js';
 import { createConnections } from './connections.js';
@@ -75,7 +75,7 @@ function programOf(cli: Cli): Command {
   addDeletionCommands(program, cli);
   addTenantCommands(program, cli);
   addSetupCommand(program, cli);
-  addReleaseCommand(program, cli);
+  addMakeCurrentCommand(program, cli);
   return program;
 }
 

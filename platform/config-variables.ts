@@ -111,7 +111,7 @@ export const VARIABLES = {
   OUTBOX_KEEP: about(duration.prefault('7d'), 'How long sent outbox rows are kept'),
   WORKER_ACTIVITY_SLOTS: about(whole(1, 1_000).prefault('40'), 'Activities at once in a lane whose policy names no `workerSlots`'),
   WORKER_WORKFLOW_TASK_SLOTS: about(whole(2, 1_000).prefault('40'), 'Workflow tasks at once in a lane'),
-  WORKER_DEPLOYMENT: about(text.regex(/^[^.\s]{1,100}$/, 'write a name without dots or spaces').optional(), 'Temporal Worker Versioning: the name of the deployment that workers are of; needs WORKER_BUILD_ID, and `expunge release` makes a build current'),
+  WORKER_DEPLOYMENT: about(text.regex(/^[^.\s]{1,100}$/, 'write a name without dots or spaces').optional(), 'Temporal Worker Versioning: the name of the deployment that workers are of; needs WORKER_BUILD_ID, and `expunge make-current` makes a build current'),
   WORKER_BUILD_ID: about(text.regex(/^[^.\s][^\s]{0,127}$/, 'write an id of up to 128 characters without spaces').optional(), 'Temporal Worker Versioning: the release that workers are; needs WORKER_DEPLOYMENT'),
   WORKER_STACK_TRACES: about(yesOrNo.prefault('false'), 'Keep where each promise of a workflow was made, for Temporal’s stack trace query and for failures of workflow code; takes about a quarter of a worker’s CPU'),
   WORKFLOW_BUNDLE: about(text.optional(), 'The workflows in one file, made by `npm run bundle`; made at each start of a worker when left out, which takes it some seconds'),

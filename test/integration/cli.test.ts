@@ -14,7 +14,7 @@ import { createExpungeClient } from '../../client/expunge-client.js';
 import { runCli } from '../../client/run.js';
 import { deletionAnswer } from '../../contracts/api/deletions.js';
 import { tenantAnswer } from '../../contracts/api/tenants.js';
-import { SEARCH_ATTRIBUTES, taskQueueFor, TOPICS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
+import { RECONCILER, SEARCH_ATTRIBUTES, taskQueueFor, TOPICS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
 import type { AirflowTrigger } from '../../contracts/topics/index.js';
 import type { RunningRole } from '../../platform/roles.js';
 import { startWorker } from '../../worker.js';
@@ -97,6 +97,15 @@ describe('setup', () => {
     const { code, out } = await expunge('setup');
     expect(code).toBe(0);
     expect(out.split('\n').filter((line) => line.endsWith('there already'))).toHaveLength(5);
+  });
+
+  test('makes the reconciler’s schedule, has it run as often as it is told to, and leaves it paused', async () => {
+    const schedule = house.client.schedule.getHandle(RECONCILER.scheduleId);
+    expect(await schedule.describe()).toMatchObject({ spec: { intervals: [{ every: 300_000 }] }, policies: { overlap: 'SKIP' }, action: { workflowType: 'reconcile', taskQueue: 'expunge' } });
+    await schedule.pause('by a person');
+    const { code, out } = await expungeWith({ RECONCILE_EVERY: '10m' }, 'setup');
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining('made expunge-reconcile') as unknown });
+    expect(await schedule.describe()).toMatchObject({ spec: { intervals: [{ every: 600_000 }] }, state: { paused: true }, action: { workflowType: 'reconcile' } });
   });
 
   test('brings an empty database to this version’s schema', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../store/database.js';
 import { forgetProcessedEvents } from '../../store/inventory/feed.js';
 import { readTenant } from '../../store/inventory/read.js';
+import { isAsItWas, liveRowsAfter, noteMend } from '../../store/ledger/live.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
 import { readDeletion, readJob, readStats } from '../../store/ledger/read.js';
 import { liveSubjectRefsOfUsers } from '../../store/ledger/receive.js';
@@ -128,6 +129,12 @@ describe('no statement reads a large table whole', () => {
       await takeRevokedJobs(database, 60_000, 20);
       await readJob(database, 'del_req_r-50');
       await forgetProcessedEvents(database, 7 * 24 * 3_600_000);
+    }],
+    ['when the reconciler walks over the live rows', 4, async (database) => {
+      const [first] = await liveRowsAfter(database, { quietMs: 0, limit: 200 });
+      await liveRowsAfter(database, { after: first?.place, quietMs: 60_000, limit: 200 });
+      await isAsItWas(database, { requestId: 'r-50', claimedRun: null });
+      await noteMend(database, { requestId: 'r-50', claimedRun: null }, 'a test');
     }],
     ['when the API is asked for a request, a tenant, or the numbers', 8, async (database) => {
       await readDeletion(database, 'u-77');

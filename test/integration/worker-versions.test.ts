@@ -40,7 +40,7 @@ async function startWorkerOf(buildId: string): Promise<RunningRole> {
 async function release(buildId: string, ...args: string[]): Promise<{ code: number; said: string }> {
   const said: string[] = [];
   const terminal = { out: (line: string) => void said.push(line), err: (line: string) => void said.push(line), interactive: false, redraw: () => undefined };
-  const code = await runCli(['release', ...args], { terminal, env: envOf(buildId) });
+  const code = await runCli(['make-current', ...args], { terminal, env: envOf(buildId) });
   return { code, said: said.join('\n') };
 }
 async function start() {

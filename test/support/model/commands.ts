@@ -110,6 +110,7 @@ const faultArb = ({ workflowIds }: Cast) => {
       world.terminated.add(id);
       world.temporal.terminate(id);
     }, asked)),
+    fc.constantFrom(false, false, true).map((reclaim) => step(`the reconciler passes${reclaim ? ', and has every workflow look at the ledger' : ''}`, (world) => world.reconcile(reclaim), asked)),
     workflowId.map((id) => step(`${id} is cancelled at Temporal`, ({ temporal }) => temporal.cancel(id), asked)),
     fc.constant(step('what was in Kafka still is delivered again', (world) => world.redeliver(), asked)),
     fc.nat(4).map((n) => step(`request ${n} is delivered again`, (world) => {

@@ -151,12 +151,13 @@ export class Ledger implements LedgerView {
 
   // The activities of a deletion.
 
-  claim({ requestId, runId, sendFor }: ClaimCall): ClaimAnswer {
+  claim({ requestId, runId, sendFor, takeOver }: ClaimCall): ClaimAnswer {
     const row = this.row(requestId);
     if (!row) return notOurs;
     if (isFinal(row.status)) return row.claimedRun === runId ? this.afterTheEnd(row, runId) : notOurs;
     if (row.claimedRun === runId) return this.claimed(row);
-    if (row.claimedRun !== null && row.kind !== 'tenant') return notOurs;
+    const place = row.claimedRun === takeOver?.run ? takeOver : undefined;
+    if (row.claimedRun !== null && row.kind !== 'tenant' && !place) return notOurs;
     const lost = this.deletions.find((other) => other !== row && other.workflowId === row.workflowId && other.claimedRun !== null && isLive(other));
     if (lost) {
       this.handOver(lost, row);
@@ -166,6 +167,8 @@ export class Ledger implements LedgerView {
     const again = row.claimedRun !== null;
     row.claimedRun = runId;
     this.note(row, 'claimed', again ? 'its workflow was terminated; another takes it up' : 'its workflow has started');
+    const wouldGoOn = row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW';
+    if (place && wouldGoOn && !this.attemptsOf(row).some(({ result }) => result === 'SUCCESS')) this.parkRow(row, 'FAILED', 'WORKFLOW_TERMINATED');
     const isAtOnce = sendFor !== undefined && row.status === 'PENDING' && row.attempt === 0 && !row.held && row.input.graceMs === 0;
     if (isAtOnce && this.sendAttempt(row, sendFor).outcome === 'refilled') return { outcome: 'ended', status: 'CANCELLED', leftOver: [] };
     return this.claimed(row);
@@ -290,13 +293,17 @@ export class Ledger implements LedgerView {
 
   park(call: ParkCall): ParkAnswer {
     return this.step('park', call, (row) => {
-      Object.assign(row, { status: call.status, failureCode: call.failureCode, parkedAtMs: this.clock() });
-      this.note(row, 'parked', call.failureCode);
-      this.notify(row, call.status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed');
-      this.wakeTenantOf(row);
-      if (call.failureCode === 'RESULT_TIMEOUT') this.markTimedOut(row, row.attempt);
+      this.parkRow(row, call.status, call.failureCode);
       return { outcome: 'parked', dueInMs: row.dueAtMs - this.clock() };
     });
+  }
+
+  private parkRow(row: Row, status: ParkCall['status'], failureCode: FailureCode): void {
+    Object.assign(row, { status, failureCode, parkedAtMs: this.clock() });
+    this.note(row, 'parked', failureCode);
+    this.notify(row, status === 'TIMEOUT' ? 'deletion.timed_out' : 'deletion.failed');
+    this.wakeTenantOf(row);
+    if (failureCode === 'RESULT_TIMEOUT') this.markTimedOut(row, row.attempt);
   }
 
   remind(call: RemindCall): RemindAnswer {

@@ -65,10 +65,10 @@ export class VirtualTemporal {
   }
 
   /** @returns whether it was started: false when one of that id runs. */
-  start(workflowId: string, type: WorkflowFunction, input: unknown, status?: string): boolean {
+  start(workflowId: string, type: WorkflowFunction, input: unknown, status?: string, more: readonly unknown[] = []): boolean {
     if (this.open.has(workflowId)) return false;
     const attributes = new TypedSearchAttributes(status === undefined ? [] : [{ key: DELETION_STATUS, value: status }]);
-    this.open_({ workflowId, firstRunId: `run-${++this.runs}`, type, args: asSent([input]), attributesAtStart: attributes });
+    this.open_({ workflowId, firstRunId: `run-${++this.runs}`, type, args: asSent([input, ...more]), attributesAtStart: attributes });
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { mendFor, type Mend, type RunSeen } from '../../../activities/reconcile.rules.js';
 import {
   isFinal, isParked, SIGNALS, UPDATES, workflowIdFor, type DeletionInput, type DeletionPolicy, type FailureCode, type PersonAct, type Subject, type WorkflowStatus,
 } from '../../../contracts/names/index.js';
@@ -34,7 +35,7 @@ export const subjectOfUser: Subject = { kind: 'user', subjectRef: 'v1.ref' };
 export const subjectOfService = (serviceInstanceId: string): Subject => ({ kind: 'service', tenantId: TENANT, serviceType: 'db', serviceInstanceId });
 
 /** Why a deletion is parked without an attempt that failed. */
-const NO_ATTEMPT_FAILED: readonly string[] = ['DEPENDENCY_BLOCKED', 'PROVISIONED_ANEW'];
+const NO_ATTEMPT_FAILED: readonly string[] = ['DEPENDENCY_BLOCKED', 'PROVISIONED_ANEW', 'WORKFLOW_TERMINATED'];
 
 /** A deletion that waits for others looks again once an hour at the latest. */
 const LONGEST_LOOK_MS = 2 * 3_600_000;
@@ -120,6 +121,37 @@ export class World {
       if (tenantId !== undefined) this.temporal.start(workflowId, this.workflows.tenant, { tenantId });
       this.temporal.signal(workflowId, SIGNALS.recheck, {});
     }
+  }
+
+  /** A pass of the reconciler, by the product's own rules. @param reclaim every workflow that runs is to look at the ledger */
+  reconcile(reclaim: boolean): void {
+    for (const row of this.ledger.deletions.filter(({ status }) => !isFinal(status))) {
+      const mend = mendFor(row, this.runSeen(row.workflowId), { quietMs: 0, reclaim });
+      if (mend) this.mend(row, mend);
+    }
+  }
+
+  private runSeen(workflowId: string): RunSeen | undefined {
+    const execution = this.temporal.executions.findLast(({ identity }) => identity.workflowId === workflowId);
+    if (!execution) return undefined;
+    const { identity, state, queue, task, run } = execution;
+    const [input] = identity.args as [Partial<DeletionInput>];
+    return {
+      ...(state !== 'open' && { closed: state }), firstRunId: identity.firstRunId, requestId: input.requestId, startedMsAgo: Infinity,
+      busy: queue.length > 0 || task !== undefined || run.calls.size > 0,
+    };
+  }
+
+  private mend({ workflowId, kind, input, claimedRun }: Row, { mend, why }: NonNullable<Mend>): void {
+    if (mend === 'reclaim') this.temporal.signal(workflowId, SIGNALS.reclaim, {});
+    else if (mend === 'take-over' && claimedRun !== null) {
+      const carried = { retriesUsed: 0, cause: 'the request', takeOver: { run: claimedRun, why } };
+      if (kind === 'tenant') this.temporal.start(workflowId, this.workflows.tenant, { tenantId: TENANT }, undefined, [{ ...carried, rechecks: 0 }]);
+      else this.temporal.start(workflowId, kind === 'user' ? this.workflows.userDeletion : this.workflows.serviceDeletion, input, 'PENDING', [[], { ...carried, rechecks: 1 }]);
+    } else if (kind === 'tenant') {
+      this.temporal.start(workflowId, this.workflows.tenant, { tenantId: TENANT });
+      this.temporal.signal(workflowId, SIGNALS.recheck, {});
+    } else this.ingest(input);
   }
 
   // Persons.

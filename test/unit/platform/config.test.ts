@@ -87,10 +87,19 @@ describe('variables that belong together', () => {
     [{ KAFKA_SASL_USERNAME: 'me' }, ['KAFKA_SASL_MECHANISM']],
     [{ AIRFLOW_USERNAME: 'me' }, ['AIRFLOW_PASSWORD']],
     [{ AIRFLOW_USERNAME: 'me', AIRFLOW_PASSWORD: 'x', AIRFLOW_TOKEN: 'y' }, ['AIRFLOW_TOKEN']],
+    [{ WORKER_DEPLOYMENT: 'expunge' }, ['WORKER_BUILD_ID']],
+    [{ WORKER_BUILD_ID: '1.0.0' }, ['WORKER_DEPLOYMENT']],
+    [{ DATABASE_URL: 'postgresql://h/d?sslmode=verify-full&sslrootcert=/not/there.pem&sslkey=/not/there.key' }, ['DATABASE_URL', 'DATABASE_URL']],
     [{ KAFKA_TLS: 'true', KAFKA_TLS_CA: '/not/there.pem' }, ['KAFKA_TLS_CA']],
     [{ KAFKA_TLS_CA: '/not/there.pem' }, ['KAFKA_TLS', 'KAFKA_TLS_CA']],
   ] as const)('%o lacks %o', (env, wanted) => {
     expect(faultsOf(() => load(env)).faults.map(({ variable }) => variable)).toEqual(wanted);
+  });
+
+  test('a release of the workers is a name and a build', () => {
+    expect(load({ WORKER_DEPLOYMENT: 'expunge', WORKER_BUILD_ID: '1.2.3' }).worker.version).toEqual({ deploymentName: 'expunge', buildId: '1.2.3' });
+    expect(load({}).worker.version).toBeUndefined();
+    expect(faultsOf(() => load({ WORKER_DEPLOYMENT: 'ex.punge', WORKER_BUILD_ID: 'a b' })).faults).toHaveLength(2);
   });
 
   test('SASL, TLS and Airflow credentials arrive together', () => {

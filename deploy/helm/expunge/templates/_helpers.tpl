@@ -47,6 +47,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   value: "1"
 {{- end }}
 
+{{- define "expunge.dns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end }}
+
 {{- define "expunge.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1000

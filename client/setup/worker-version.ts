@@ -4,7 +4,7 @@ import type { Log } from '../../platform/log.js';
 import { oncePossible } from './steps.js';
 import { refusal } from './temporal.js';
 
-export interface Release {
+export interface WorkerRelease {
   readonly temporal: TemporalConfig;
   readonly version: WorkerVersion;
   /** How long the version's workers may take to poll all queues that the current one's poll. */
@@ -20,7 +20,7 @@ const NOT_YET = new Set([3, 9]);
  * @returns the build id that was current before; undefined when none was
  * @throws ClientFault
  */
-export async function makeCurrent({ temporal, version, waitMs, log }: Release): Promise<{ readonly before: string | undefined }> {
+export async function makeCurrent({ temporal, version, waitMs, log }: WorkerRelease): Promise<{ readonly before: string | undefined }> {
   const { namespace, connection: options } = temporal;
   const wait = {
     what: `Temporal at ${options.address ?? 'localhost:7233'} with workers of ${version.deploymentName} ${version.buildId}`, waitMs, log,
@@ -29,7 +29,7 @@ export async function makeCurrent({ temporal, version, waitMs, log }: Release): 
   const connection = await oncePossible(() => Connection.connect({ ...options, connectTimeout: Math.min(waitMs, 5_000) }), wait);
   try {
     const { previousDeploymentVersion } = await oncePossible(
-      () => connection.workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: version.deploymentName, buildId: version.buildId, identity: 'expunge release' }),
+      () => connection.workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: version.deploymentName, buildId: version.buildId, identity: 'expunge make-current' }),
       wait,
     );
     return { before: previousDeploymentVersion?.buildId || undefined };

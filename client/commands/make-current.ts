@@ -1,18 +1,18 @@
 import { Option, type Command } from 'commander';
 import { ConfigFault } from '../../platform/config.js';
 import { print, withJson, type Cli, type JsonOption } from '../cli.js';
-import { makeCurrent } from '../setup/release.js';
+import { makeCurrent } from '../setup/worker-version.js';
 import { durationOf } from './deletions.js';
 
-interface ReleaseOptions extends JsonOption {
+interface MakeCurrentOptions extends JsonOption {
   readonly wait: number;
 }
 
-export function addReleaseCommand(program: Command, cli: Cli): void {
-  withJson(program.command('release'))
+export function addMakeCurrentCommand(program: Command, cli: Cli): void {
+  withJson(program.command('make-current'))
     .description('give Temporal’s work to the workers of this release (WORKER_DEPLOYMENT, WORKER_BUILD_ID), as soon as they poll; that of an older release rolls back')
     .addOption(new Option('--wait <duration>', 'how long its workers may take to come up').argParser(durationOf).default(300_000, '5m'))
-    .action(async ({ wait: waitMs, json }: ReleaseOptions) => {
+    .action(async ({ wait: waitMs, json }: MakeCurrentOptions) => {
       const { temporal, worker: { version } } = cli.config();
       if (!version) throw new ConfigFault(['WORKER_DEPLOYMENT', 'WORKER_BUILD_ID'].map((variable) => ({ variable, remedy: 'not set: without both, workers are of no version, and there is none to release' })));
       const { before } = await makeCurrent({ temporal, version, waitMs, log: cli.log });
