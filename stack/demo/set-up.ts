@@ -1,4 +1,5 @@
 import { setUpDatabase } from '../../client/setup/database.js';
+import { setUpSchedule } from '../../client/setup/schedule.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
 import { setUpTopics } from '../../client/setup/topics.js';
 import type { Config } from '../../platform/config.js';
@@ -9,12 +10,12 @@ import { readDeletion } from '../../store/ledger/read.js';
 const WAIT_MS = 60_000;
 const RETENTION_MS = 30 * 86_400_000;
 
-/** As `expunge setup` does: schema, topics, search attributes. @throws ClientFault */
-export async function setUp({ database, kafka, temporal }: Pick<Config, 'database' | 'kafka' | 'temporal'>, log: Log): Promise<void> {
+/** As `expunge setup` does: schema, topics, search attributes, the reconciler's schedule. @throws ClientFault */
+export async function setUp({ database, kafka, temporal, reconcile: { everyMs } }: Pick<Config, 'database' | 'kafka' | 'temporal' | 'reconcile'>, log: Log): Promise<void> {
   await Promise.all([
     setUpDatabase({ url: database.url, waitMs: WAIT_MS, log }),
     setUpTopics({ kafka, wishes: {}, waitMs: WAIT_MS, log }),
-    setUpTemporal({ temporal, retentionMs: RETENTION_MS, waitMs: WAIT_MS, log }),
+    setUpTemporal({ temporal, retentionMs: RETENTION_MS, waitMs: WAIT_MS, log }).then(() => setUpSchedule({ temporal, everyMs, waitMs: WAIT_MS, log })),
   ]);
 }
 

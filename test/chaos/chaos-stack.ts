@@ -38,7 +38,7 @@ export async function openChaosStack(): Promise<ChaosStack> {
         process.stderr.write(`${part} ended by itself (${how}). Log: ${logFile}\n`);
       },
     });
-    const { code, stdout, stderr } = await expunge({ ...process.env, ...stack.env }, 'setup');
+    const { code, stdout, stderr } = await expunge({ ...process.env, ...stack.env, RECONCILE_EVERY: '15s' }, 'setup');
     if (code !== 0) throw new Error(`expunge setup ended with ${code}: ${stderr}${stdout}`);
   } catch (error) {
     await stack?.stop();

@@ -31,6 +31,7 @@ export const requestsEndedWell: Check = async ({ house, load, deletions, attempt
     const told = timeline.get(row.requestId) ?? [];
     const times = (what: string): number => told.filter((entry) => entry.what === what).length;
     if (times('completed') !== (row.status === 'COMPLETED' ? 1 : 0)) findings.push(`${row.requestId} is ${row.status}, and its timeline says ${times('completed')} times that it completed`);
+    if (times('claimed') > 1) findings.push(`${row.requestId} was taken over, though no workflow was lost`);
     const own = attemptsOf.get(row.requestId) ?? [];
     if (own.some(({ attempt }, n) => attempt !== n + 1)) findings.push(`${row.requestId} has the attempts ${own.map(({ attempt }) => attempt).join(', ')}`);
     for (const { attempt, cause } of own) {
