@@ -50,15 +50,15 @@ async function start() {
 }
 const statusOf = async (requestId: string) => (await readDeletion(house.database, requestId))?.deletion.status;
 const sent = (requestId: string) => waitFor(`${requestId} is sent`, async () => (await statusOf(requestId)) === 'SENT_TO_AIRFLOW');
-/** The build that the workflow's last task was done by. */
-async function buildOf(workflowId: string): Promise<string | undefined> {
+/** The build that the workflow's last task was done by; what the task wrote to the ledger is there a moment before. */
+const buildOf = (workflowId: string): Promise<string> => waitFor(`${workflowId} had a task`, async () => {
   const { events } = await house.client.workflow.getHandle(workflowId).fetchHistory();
   return events?.findLast((event) => event.workflowTaskCompletedEventAttributes)?.workflowTaskCompletedEventAttributes?.deploymentVersion?.buildId ?? undefined;
-}
-async function succeed(requestId: string): Promise<void> {
+});
+async function succeed({ input: { requestId }, workflowId }: Awaited<ReturnType<typeof start>>): Promise<void> {
   const recorded = await recordResult(house.database, { jobId: `del_req_${requestId}`, airflowRunId: 'r', status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
   if (recorded.outcome === 'wake') await createSignalResult(house.client)(recorded.workflowId, recorded.signal);
-  await waitFor(`${requestId} is completed`, async () => (await statusOf(requestId)) === 'COMPLETED');
+  expect(await house.client.workflow.getHandle(workflowId).result()).toMatchObject({ outcome: 'COMPLETED' });
 }
 
 describe('workers of a version', () => {
@@ -81,12 +81,12 @@ describe('workers of a version', () => {
       await sent(input.requestId);
       return (await buildOf(workflowId)) === 'two';
     }, 60_000);
-    await succeed(begun.input.requestId);
+    await succeed(begun);
     expect(await buildOf(begun.workflowId)).toBe('two');
 
     // And back.
     expect(await release('one', '--wait', '60s')).toMatchObject({ code: 0, said: `${deployment}: one is current now; it was two.` });
-    await succeed(next.input.requestId);
+    await succeed(next);
     expect(await release('one')).toEqual({ code: 0, said: `${deployment}: one is current already.` });
   });
 
