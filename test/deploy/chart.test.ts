@@ -62,8 +62,8 @@ function faultsOf(manifest: Manifest): string[] {
   if (schema === undefined) return [`no schema of ${name} is kept`];
   const validate = validators.get(name) ?? ajv.compile({ ...schema, definitions: schemas.definitions });
   validators.set(name, validate);
-  const isValid: boolean = validate(manifest as unknown);
-  return isValid ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${name} ${manifest.metadata.name} ${instancePath} ${message ?? ''} ${JSON.stringify(params)}`);
+  const read: unknown = manifest;
+  return validate(read) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${name} ${manifest.metadata.name} ${instancePath} ${message ?? ''} ${JSON.stringify(params)}`);
 }
 
 const valuesOf = (size: string): string[] => ['-f', `${chart}/values-${size}.yaml`];

@@ -39,7 +39,9 @@ export async function demandClientCertificate(target: Target, { ca, serverCert, 
       });
     }
   });
-  server.on('tlsClientError', () => void seen.refused++);
+  server.on('tlsClientError', () => {
+    seen.refused++;
+  });
   const address = await listening(server);
   return {
     address, seen,
@@ -74,7 +76,9 @@ export async function demandApiKey(target: Target, { serverCert, serverKey }: Ce
     const { ':authority': _, ':scheme': __, authorization: ___, ...onward } = headers;
     const call = upstream.request(onward);
     let trailers: Record<string, unknown> = {};
-    call.on('trailers', (given) => (trailers = { ...given }));
+    call.on('trailers', (given: Record<string, unknown>) => {
+      trailers = given;
+    });
     call.on('response', (answer, flags) => {
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
         stream.respond({ ...answer }, { endStream: true });

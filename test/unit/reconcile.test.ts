@@ -39,14 +39,14 @@ function reconcilerOf(rows: readonly Row[], runs: Partial<Runs> & { readonly see
 describe('a page of the reconciler', () => {
   test('follows the one before it, until there is none', async () => {
     const looked: string[] = [];
-    const { reconcilePage } = reconcilerOf(Array.from({ length: 450 }, (_, n) => row(n)), { seen: (workflowId) => {
+    const reconciler = reconcilerOf(Array.from({ length: 450 }, (_, n) => row(n)), { seen: (workflowId) => {
       looked.push(workflowId);
       return { startedMsAgo: 1e9, busy: false, firstRunId: 'run' };
     } });
-    let page = await reconcilePage({ reclaim: false });
+    let page = await reconciler.reconcilePage({ reclaim: false });
     const sizes = [page.report.looked];
     while (page.next !== undefined) {
-      page = await reconcilePage({ reclaim: false, after: page.next });
+      page = await reconciler.reconcilePage({ reclaim: false, after: page.next });
       sizes.push(page.report.looked);
     }
     expect(sizes).toEqual([200, 200, 50]);
@@ -56,37 +56,37 @@ describe('a page of the reconciler', () => {
 
   test('mends what is as it was when it was read, and nothing that has ended or changed hands since', async () => {
     const rows = [row(1), row(2, null), row(3), row(4, null)];
-    const { reconcilePage, did, told } = reconcilerOf(rows, {}, new Set(['r-3', 'r-4']));
-    const { report } = await reconcilePage({ reclaim: false });
+    const { did, told, ...reconciler } = reconcilerOf(rows, {}, new Set(['r-3', 'r-4']));
+    const { report } = await reconciler.reconcilePage({ reclaim: false });
     expect(report).toEqual({ looked: 4, mended: { start: 1, join: 0, 'take-over': 1, reclaim: 0 }, requestIds: expect.arrayContaining(['r-1', 'r-2']) as unknown, failed: 0 });
     expect(did.sort()).toEqual(['start or join w-2', 'take over from run w-1']);
     expect(told).toEqual(expect.arrayContaining(['take-over r-1', 'start r-2', 'looked 4']));
   });
 
   test('counts no mend that came too late', async () => {
-    const { reconcilePage } = reconcilerOf([row(1)], { takeOver: () => Promise.resolve(false) });
-    expect((await reconcilePage({ reclaim: false })).report).toMatchObject({ mended: { 'take-over': 0 }, requestIds: [] });
+    const reconciler = reconcilerOf([row(1)], { takeOver: () => Promise.resolve(false) });
+    expect((await reconciler.reconcilePage({ reclaim: false })).report).toMatchObject({ mended: { 'take-over': 0 }, requestIds: [] });
   });
 
   test('goes on behind a row that Temporal refuses for what it is', async () => {
     const refusing: Runs['takeOver'] = ({ requestId }) => (requestId === 'r-1' ? Promise.reject(new RunRefused('too long')) : Promise.resolve(true));
-    const { reconcilePage, told } = reconcilerOf([row(1), row(2)], { takeOver: refusing });
-    expect((await reconcilePage({ reclaim: false })).report).toMatchObject({ failed: 1, requestIds: ['r-2'] });
+    const { told, ...reconciler } = reconcilerOf([row(1), row(2)], { takeOver: refusing });
+    expect((await reconciler.reconcilePage({ reclaim: false })).report).toMatchObject({ failed: 1, requestIds: ['r-2'] });
     expect(told).toContain('failed r-1: too long');
   });
 
   test('is given up, to be tried again, while Temporal is out; no row is taken for lost', async () => {
     let asked = 0;
-    const { reconcilePage, did, told } = reconcilerOf(Array.from({ length: 100 }, (_, n) => row(n)), { latest: () => Promise.reject(Object.assign(new Error('14 UNAVAILABLE'), { asked: ++asked })) });
-    await expect(reconcilePage({ reclaim: false })).rejects.toMatchObject({ nonRetryable: false });
+    const { did, told, ...reconciler } = reconcilerOf(Array.from({ length: 100 }, (_, n) => row(n)), { latest: () => Promise.reject(Object.assign(new Error('14 UNAVAILABLE'), { asked: ++asked })) });
+    await expect(reconciler.reconcilePage({ reclaim: false })).rejects.toMatchObject({ nonRetryable: false });
     expect(did).toEqual([]);
     expect(told).toEqual(['gave up']);
     expect(asked).toBeLessThan(20);
   });
 
   test('looks at nothing when it cannot tell whether Temporal is the right one', async () => {
-    const { reconcilePage, did } = reconcilerOf([row(1)], {}, new Set(), { mustSee: () => Promise.reject(new Error('another namespace')) });
-    await expect(reconcilePage({ reclaim: false })).rejects.toThrow();
+    const { did, ...reconciler } = reconcilerOf([row(1)], {}, new Set(), { mustSee: () => Promise.reject(new Error('another namespace')) });
+    await expect(reconciler.reconcilePage({ reclaim: false })).rejects.toThrow();
     expect(did).toEqual([]);
   });
 });

@@ -152,7 +152,7 @@ function attemptFaults({ deletions, attempts, timeline, outbox }: LedgerView): s
   let chain = 0;
   for (const line of timeline) {
     if (line.what === 'completed') chain++;
-    const failed = line.what === 'attempt failed' || (line.what === 'parked' && !/^Cannot delete|DEPENDENCY_BLOCKED|PROVISIONED_ANEW|provisioned anew/.test(line.cause));
+    const failed = line.what === 'attempt failed' || (line.what === 'parked' && !/^Cannot delete|DEPENDENCY_BLOCKED|PROVISIONED_ANEW|provisioned anew|WORKFLOW_TERMINATED|^Its workflow was terminated/.test(line.cause));
     if (!failed) continue;
     const workflowId = workflowOf.get(line.requestId);
     const key = `${String(workflowId)} ${line.requestId} ${line.attempt} ${chain}`;
