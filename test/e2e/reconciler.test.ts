@@ -37,6 +37,7 @@ describe('a deletion whose workflow an operator terminated', () => {
     expect(result['requestIds']).toContain(request.requestId);
     const answer = await whenStatus(house, request.requestId, 'FAILED');
     expect(answer).toMatchObject({ parked: true, failure: { code: 'WORKFLOW_TERMINATED' } });
+    await waitFor('it is told', () => notificationsOf(house, request.requestId).length > 0);
     expect(notificationsOf(house, request.requestId)).toMatchObject([{ status: 'FAILED', failureCode: 'WORKFLOW_TERMINATED' }]);
     expect(await house.roles.metric('expunge_reconciler_mended_total', { kind: 'user', mend: 'take-over' })).toBeGreaterThanOrEqual(1);
     expect(JSON.stringify(await house.temporal.workflow.getHandle(workflowId).fetchHistory())).not.toContain(request.key);

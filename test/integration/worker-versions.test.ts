@@ -1,16 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { createSignalResult } from '../../bridges/result/role.js';
 import { runCli } from '../../client/run.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
-import type { RunningRole } from '../../platform/roles.js';
-import { loadConfig } from '../../platform/config.js';
 import { createLog } from '../../platform/log.js';
 import { readDeletion } from '../../store/ledger/read.js';
 import { recordResult } from '../../store/ledger/results.js';
-import { startWorker } from '../../worker.js';
 import { openBridgeHouse, type BridgeHouse } from '../support/bridges.js';
 import { freshId, receiveRequest, userSubject } from '../support/deletions.js';
+import { createHouseRoles, type HouseRoles } from '../support/house-roles.js';
 import { waitFor } from '../support/wait-for.js';
 
 // Temporal's Worker Versioning as a roll-out meets it: docs/decisions/0013.
@@ -18,25 +18,25 @@ import { waitFor } from '../support/wait-for.js';
 const namespace = freshId('versions');
 const deployment = freshId('expunge');
 let house: BridgeHouse;
-const workers: RunningRole[] = [];
+/** Each in a process of its own: there is one runtime of Temporal's per process. */
+let workers: HouseRoles;
 
 beforeAll(async () => {
   const { TEMPORAL_ADDRESS: address = '' } = inject('stack');
   await setUpTemporal({ temporal: { namespace, connection: { address } }, retentionMs: 72 * 3_600_000, waitMs: 60_000, log: createLog({ level: 'fatal' }) });
   house = await openBridgeHouse(['worker'], { TEMPORAL_NAMESPACE: namespace });
+  const { PATH = '', HOME = '' } = process.env;
+  const logDir = join(inject('stackDir'), 'logs', deployment);
+  await mkdir(logDir, { recursive: true });
+  workers = await createHouseRoles({ PATH, HOME }, ['one', 'two'].map((buildId) => ({ name: buildId, roles: ['worker'], env: envOf(buildId) })), logDir);
 }, 120_000);
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+afterAll(async () => {
+  await workers.close();
+  await house.close();
 });
-afterAll(() => house.close());
 
 const envOf = (buildId: string) => ({ ...inject('stack'), TEMPORAL_NAMESPACE: namespace, SUBJECT_PEPPER: 'pepper-of-this-test', DATABASE_URL: house.config.database.url, WORKER_DEPLOYMENT: deployment, WORKER_BUILD_ID: buildId });
 
-async function startWorkerOf(buildId: string): Promise<RunningRole> {
-  const worker = await startWorker({ ...house.deps(), config: loadConfig(envOf(buildId), { roles: ['worker'] }) });
-  workers.push(worker);
-  return worker;
-}
 async function release(buildId: string, ...args: string[]): Promise<{ code: number; said: string }> {
   const said: string[] = [];
   const terminal = { out: (line: string) => void said.push(line), err: (line: string) => void said.push(line), interactive: false, redraw: () => undefined };
@@ -63,13 +63,13 @@ async function succeed({ input: { requestId }, workflowId }: Awaited<ReturnType<
 
 describe('workers of a version', () => {
   test('get work once they are current, and then what the release before them has begun as well', async () => {
-    await startWorkerOf('one');
+    await workers.start('one');
     expect(await release('one', '--wait', '60s')).toEqual({ code: 0, said: `${deployment}: one is current now.` });
     const begun = await start();
     await sent(begun.input.requestId);
     expect(await buildOf(begun.workflowId)).toBe('one');
 
-    await startWorkerOf('two');
+    await workers.start('two');
     // Not current: it gets nothing, new or old.
     const next = await start();
     await sent(next.input.requestId);

@@ -192,7 +192,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     const { workflowId } = await startService(house, 'claims-again');
     await house.untilSent('claims-again');
     await house.client.workflow.getHandle(workflowId).signal(SIGNALS.reclaim);
-    await waitFor('it has claimed again', async () => (await house.history(workflowId)).split('"claim"').length > 2);
+    await waitFor('it has claimed again', async () => (await house.history(workflowId)).split('MARKER_RECORDED').length > 2);
     await house.result('claims-again', 1, 'SUCCESS');
     return ended(house, 'claims-again', workflowId, 'COMPLETED');
   },
