@@ -36,7 +36,9 @@ const copiesOf = ({ lines }: Stage): [string, string][] =>
   });
 const instruction = ({ lines }: Stage, name: string): string | undefined => lines.findLast((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
 
-const [, image] = stagesOf(read('expunge.Dockerfile'));
+const stagesOfRoles = stagesOf(read('expunge.Dockerfile'));
+const image = stagesOfRoles.at(-1);
+const bundling = stagesOfRoles.find(({ lines }) => lines.some((line) => line.startsWith('RUN node') && line.includes('workflow-bundle')));
 let folder: string;
 let app: string;
 
@@ -45,17 +47,28 @@ beforeAll(async () => {
   await chmod(folder, 0o755);
   app = join(folder, 'app');
   await mkdir(app);
-  for (const [from, to] of copiesOf(image!)) {
-    await mkdir(dirname(join(app, to)), { recursive: true });
-    await cp(join(root, from), join(app, to), { recursive: true });
-  }
-  await symlink(join(root, 'node_modules'), join(app, 'node_modules'));
+  await layOut(image!, app);
+  const bundleFolder = join(folder, 'bundle');
+  await layOut(bundling!, bundleFolder);
+  const made = await runIn(bundleFolder, (instruction(bundling!, 'RUN') ?? '').split(' ').slice(1));
+  if (made.code !== 0) throw new Error(made.out);
+  await cp(join(bundleFolder, 'build'), join(app, 'build'), { recursive: true });
   await readOnly(app);
 });
 afterAll(async () => {
   await chmod(app, 0o755);
   await rm(folder, { recursive: true, force: true });
 });
+
+/** What a stage copies out of the project, with the packages beside it. */
+async function layOut(stage: Stage, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const [from, place] of copiesOf(stage)) {
+    await mkdir(dirname(join(to, place)), { recursive: true });
+    await cp(join(root, from), join(to, place), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(to, 'node_modules'));
+}
 
 async function readOnly(path: string): Promise<void> {
   const { isDirectory, isSymbolicLink } = await lstat(path).then((stat) => ({ isDirectory: stat.isDirectory(), isSymbolicLink: stat.isSymbolicLink() }));
@@ -65,21 +78,22 @@ async function readOnly(path: string): Promise<void> {
 }
 
 /** Runs a program in what the image holds: as a user without rights where this process may become one. */
-async function run(...args: string[]): Promise<{ code: number | null; out: string }> {
-  const asUser = process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {};
-  const child = spawn(process.execPath, args, { cwd: app, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_ENV: 'production', TSX_DISABLE_CACHE: '1' }, stdio: ['ignore', 'pipe', 'pipe'], ...asUser });
+const run = (...args: string[]): Promise<{ code: number | null; out: string }> => runIn(app, args, process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {});
+
+async function runIn(cwd: string, args: readonly string[], asUser: { uid?: number; gid?: number } = {}): Promise<{ code: number | null; out: string }> {
+  const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_ENV: 'production', TSX_DISABLE_CACHE: '1' }, stdio: ['ignore', 'pipe', 'pipe'], ...asUser });
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('close', resolve))]);
   return { code, out: out + err };
 }
 
 describe('the image of the roles', () => {
-  test('holds all that every role loads, and the workflows can be bundled from it', async () => {
+  test('holds all that every role loads, and the bundle of its own workflows', async () => {
     const modules = ['./worker.ts', ...['ingress', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.ts`), './api/role.ts', './client/run.ts'];
     const script = `for (const module of ${JSON.stringify(modules)}) await import(module);
       const { bundleWorkflows } = await import('./platform/workflow-bundle.ts');
       const { loadPolicies } = await import('./platform/policies.ts');
       const { loadConfig } = await import('./platform/config.ts');
-      console.log('lanes', loadPolicies(loadConfig({})).lanes.length, 'bundle', (await bundleWorkflows()).code.length > 100_000);
+      console.log('lanes', loadPolicies(loadConfig({})).lanes.length, 'bundle', (await bundleWorkflows({ bundleFile: 'build/workflows.js' })).code.length > 100_000);
       process.exit(0);`;
     expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'lanes 2 bundle true\n' });
   });
