@@ -38,6 +38,8 @@ const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], '
 const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, ''))
   .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
 
+const topicName = text.regex(/^[A-Za-z0-9._-]{1,249}$/, 'write letters, digits, dots, _ and - only');
+
 const databaseUrl = z.string().trim()
   .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
 
@@ -72,6 +74,10 @@ const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<V
 export const VARIABLES = {
   KAFKA_BROKERS: about(brokers.optional(), 'Kafka bootstrap servers, `host:port`, with commas between', { requiredBy: KAFKA_ROLES }),
   KAFKA_TOPIC_PREFIX: about(text.regex(/^[A-Za-z0-9._-]{1,100}$/, 'write letters, digits, dots, _ and - only').prefault('nova'), 'Prefix of the topics `<prefix>.deletion.events` and `<prefix>.content.events`'),
+  KAFKA_IDENTITY_EVENTS_TOPIC: about(topicName.prefault('nova.identity.events'), 'Topic of the events of users, from the service of identities'),
+  KAFKA_MEDIA_EVENTS_TOPIC: about(topicName.optional(), 'Topic of the events of media; `nova.media.events` when neither this nor KAFKA_EVENTS_TOPIC is set'),
+  KAFKA_EVENTS_TOPIC: about(topicName.optional(), 'Another name of KAFKA_MEDIA_EVENTS_TOPIC, which goes first'),
+  KAFKA_MESSAGE_EVENTS_TOPIC: about(topicName.prefault('nova.message.events'), 'Topic of the events of messages; the older `message_persisted` and `message_deleted` are read too'),
   KAFKA_SASL_MECHANISM: about(text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], 'write plain, scram-sha-256 or scram-sha-512')).optional(), 'SASL mechanism: plain, scram-sha-256 or scram-sha-512; needs user name and password'),
   KAFKA_SASL_USERNAME: about(text.optional(), 'SASL user name'),
   KAFKA_SASL_PASSWORD: about(z.string().optional(), 'SASL password', { secret: true }),
