@@ -14,6 +14,8 @@ export interface ConsumerOptions {
   readonly groupId: string;
   /** Handler by topic. A topic that does not exist yet is waited for; the others are read meanwhile. */
   readonly routes: Readonly<Record<string, MessageHandler>>;
+  /** Topics of the routes that may never exist: read once they do, and not missed until then. */
+  readonly optionalTopics?: readonly string[];
   readonly deadLetters: DeadLetters;
   readonly log: BusLog;
   /** Messages of one partition that are not done; may be exceeded by what one fetch brings. Default 500. */
@@ -120,7 +122,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   const readableTopics = async (): Promise<readonly string[]> => {
     const known = await existingTopics(kafka);
-    const [present, missing] = [Object.keys(options.routes).filter((topic) => known.has(topic)), Object.keys(options.routes).filter((topic) => !known.has(topic))];
+    const present = Object.keys(options.routes).filter((topic) => known.has(topic));
+    const missing = Object.keys(options.routes).filter((topic) => !known.has(topic) && !options.optionalTopics?.includes(topic));
     if (missing.length > 0) log.warn({ groupId, missing }, 'topics are missing and waited for; create them with: expunge setup');
     return present;
   };

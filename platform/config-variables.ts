@@ -62,7 +62,7 @@ const peppers = z.string().trim().transform((value, ctx): Pepper[] => {
   return found;
 });
 
-const KAFKA_ROLES = ['ingress', 'trigger', 'result', 'relay', 'api'] as const;
+const KAFKA_ROLES = ['ingress', 'nova', 'trigger', 'result', 'relay', 'api'] as const;
 const DATABASE_ROLES = ['worker', ...KAFKA_ROLES] as const;
 
 const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<VariableMeta, 'description'> = {}): S => {
@@ -95,7 +95,7 @@ export const VARIABLES = {
   AIRFLOW_TOKEN: about(text.optional(), 'Airflow bearer token, instead of user and password', { secret: true }),
   AIRFLOW_REQUEST_TIMEOUT: about(positiveDuration.prefault('30s'), 'Airflow’s answer is waited for no longer; the request is then made again'),
   AIRFLOW_DAG_MISSING_GRACE: about(duration.prefault('60s'), 'How long a DAG may be missing before its deletion fails with DAG_NOT_FOUND'),
-  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'api'] }),
+  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'nova', 'api'] }),
   SOFT_DELETE_GRACE: about(duration.prefault('30d'), 'Wait after a soft deletion, during which it can be cancelled'),
   POLICY_FILE: about(text.optional(), 'Policies by service type; `deploy/policies.yaml` when left out'),
   RESULT_TIMEOUT: about(positiveDuration.prefault('24h'), 'How long Airflow’s result is awaited, where the policy file says nothing'),

@@ -11,11 +11,13 @@ CREATE TABLE subject_items (
   subject_ref text COLLATE "C" CHECK ((subject_ref IS NULL) = (state = 2)),
   -- the earliest event that told of it as stored
   since_at    timestamptz,
+  -- by our clock
+  noted_at    timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (kind, item_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX subject_items_by_subject ON subject_items (subject_ref, kind, state, since_at) WHERE subject_ref IS NOT NULL;
 -- What is gone is remembered until no older event of it can come any more.
-CREATE INDEX subject_items_gone ON subject_items (event_at) WHERE state = 2;
+CREATE INDEX subject_items_gone ON subject_items (noted_at) WHERE state = 2;
 
 -- The only place beside the ledger that names the user; erased with the subject.
 CREATE TABLE subject_ids (

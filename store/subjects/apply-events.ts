@@ -74,7 +74,7 @@ function mergeItems(tx: Transaction, items: readonly Item[]): void {
        (state, event_at, subject_ref) = (SELECT winner.state, winner.event_at, winner.subject_ref
          FROM (VALUES (known.state, known.event_at, known.subject_ref), (excluded.state, excluded.event_at, excluded.subject_ref)) AS winner (state, event_at, subject_ref)
          ORDER BY winner.event_at DESC, winner.state DESC, winner.subject_ref DESC LIMIT 1),
-       since_at = least(known.since_at, excluded.since_at)
+       since_at = least(known.since_at, excluded.since_at), noted_at = excluded.noted_at
      WHERE (excluded.event_at, excluded.state, coalesce(excluded.subject_ref, '')) > (known.event_at, known.state, coalesce(known.subject_ref, ''))
         OR excluded.since_at < known.since_at OR (known.since_at IS NULL AND excluded.since_at IS NOT NULL)`,
     [

@@ -11,12 +11,12 @@ export async function forgetSubjectEvents(database: Database, nowMs = Date.now()
   return tables.length;
 }
 
-/** Forgets items that are gone and whose last event is older than `keepMs`, a slice at a time. @returns how many */
+/** Forgets items that have been known as gone for `keepMs`, however long ago they went; a slice at a time. @returns how many */
 export async function forgetGoneItems(queryable: Queryable, keepMs: number, limit = 5_000): Promise<number> {
   const [row] = await queryable.rows<{ count: number }>(
     `WITH forgotten AS (
        DELETE FROM subject_items WHERE (kind, item_id) IN (
-         SELECT kind, item_id FROM subject_items WHERE state = 2 AND event_at < now() - $1 * interval '1 millisecond' ORDER BY event_at LIMIT $2) RETURNING 1)
+         SELECT kind, item_id FROM subject_items WHERE state = 2 AND noted_at < now() - $1 * interval '1 millisecond' ORDER BY noted_at LIMIT $2) RETURNING 1)
      SELECT count(*) AS count FROM forgotten`,
     [keepMs, limit],
   );
