@@ -34,3 +34,23 @@ export async function readTombstone(queryable: Queryable, subjectRefs: readonly 
   const [row] = await queryable.rows<Tombstone>('SELECT erased_at, request_id FROM subject_tombstones WHERE subject_ref = ANY($1) ORDER BY erased_at DESC LIMIT 1', [subjectRefs]);
   return row;
 }
+
+/** Everything that the inventory knows of one subject. */
+export interface SubjectRecord {
+  /** Those asked for, then those that the inventory knows the same user by. */
+  readonly subjectRefs: readonly string[];
+  readonly counts: readonly SubjectCount[];
+  readonly tombstone: Tombstone | undefined;
+}
+
+/** Reads what is known of a subject. @param subjectRefs one or more of its user's references, the newest first */
+export async function readSubject(queryable: Queryable, subjectRefs: readonly string[]): Promise<SubjectRecord> {
+  const others = await queryable.rows<{ subjectRef: string }>(
+    `SELECT DISTINCT other.subject_ref FROM subject_ids one JOIN subject_ids other USING (user_id)
+     WHERE one.subject_ref = ANY($1) AND other.subject_ref <> ALL($1) ORDER BY other.subject_ref`,
+    [subjectRefs],
+  );
+  const all = [...subjectRefs, ...others.map(({ subjectRef }) => subjectRef)];
+  const [counts, tombstone] = await Promise.all([subjectCounts(queryable, all), readTombstone(queryable, all)]);
+  return { subjectRefs: all, counts, tombstone };
+}
