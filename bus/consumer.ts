@@ -8,6 +8,7 @@ import { GroupSession } from './group-session.js';
 import { type KafkaClient, rootCause } from './kafka.js';
 import { KeyedDispatcher } from './keyed-dispatcher.js';
 import type { BusLog, ConsumerMetrics, MessageHandler } from './messages.js';
+import { createOutageLog } from './outage-log.js';
 
 export interface ConsumerOptions {
   readonly kafka: KafkaClient;
@@ -63,6 +64,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const aliveWithinMs = Math.max(60_000, 3 * sessionTimeoutMs);
   const dispatcher = new KeyedDispatcher(options.maxConcurrency ?? 64);
   const finishedLate = new FinishedLate();
+  const logOutage = createOutageLog(log);
   const stopping = new AbortController();
   let session: GroupSession | undefined;
   let running: Promise<void> | undefined;
@@ -81,7 +83,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       retryCapMs: options.retryCapMs ?? 10_000,
       orderOf: options.orderOf ?? orderByKey,
       onOutage: (outage) => {
-        log.warn({ topic: outage.topic, partition: outage.partition, offset: outage.offset, attempt: outage.attempt, waitMs: outage.waitMs, err: outage.error }, 'a message waits for an outage to end');
+        logOutage(outage);
         options.onOutage?.(outage);
       },
     });
