@@ -10,6 +10,7 @@ import type { Cli } from './cli.js';
 import { addDeletionCommands } from './commands/deletions.js';
 import { addRequestCommands } from './commands/request.js';
 import { addSetupCommand } from './commands/setup.js';
+import { addSubjectCommands } from './commands/subjects.js';
 import { addTenantCommands } from './commands/tenants.js';
 import { createConnections } from './connections.js';
 import { createExpungeClient } from './expunge-client.js';
@@ -73,6 +74,7 @@ function programOf(cli: Cli): Command {
   addRequestCommands(program, cli);
   addDeletionCommands(program, cli);
   addTenantCommands(program, cli);
+  addSubjectCommands(program, cli);
   addSetupCommand(program, cli);
   return program;
 }

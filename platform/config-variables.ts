@@ -38,6 +38,8 @@ const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], '
 const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, ''))
   .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
 
+const topicName = text.regex(/^[A-Za-z0-9._-]{1,249}$/, 'write letters, digits, dots, _ and - only');
+
 const databaseUrl = z.string().trim()
   .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
 
@@ -60,7 +62,7 @@ const peppers = z.string().trim().transform((value, ctx): Pepper[] => {
   return found;
 });
 
-const KAFKA_ROLES = ['ingress', 'trigger', 'result', 'relay', 'api'] as const;
+const KAFKA_ROLES = ['ingress', 'nova', 'trigger', 'result', 'relay', 'api'] as const;
 const DATABASE_ROLES = ['worker', ...KAFKA_ROLES] as const;
 
 const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<VariableMeta, 'description'> = {}): S => {
@@ -72,6 +74,10 @@ const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<V
 export const VARIABLES = {
   KAFKA_BROKERS: about(brokers.optional(), 'Kafka bootstrap servers, `host:port`, with commas between', { requiredBy: KAFKA_ROLES }),
   KAFKA_TOPIC_PREFIX: about(text.regex(/^[A-Za-z0-9._-]{1,100}$/, 'write letters, digits, dots, _ and - only').prefault('nova'), 'Prefix of the topics `<prefix>.deletion.events` and `<prefix>.content.events`'),
+  KAFKA_IDENTITY_EVENTS_TOPIC: about(topicName.prefault('nova.identity.events'), 'Topic of the events of users, from the service of identities'),
+  KAFKA_MEDIA_EVENTS_TOPIC: about(topicName.optional(), 'Topic of the events of media; `nova.media.events` when neither this nor KAFKA_EVENTS_TOPIC is set'),
+  KAFKA_EVENTS_TOPIC: about(topicName.optional(), 'Another name of KAFKA_MEDIA_EVENTS_TOPIC, which goes first'),
+  KAFKA_MESSAGE_EVENTS_TOPIC: about(topicName.prefault('nova.message.events'), 'Topic of the events of messages; the older `message_persisted` and `message_deleted` are read too'),
   KAFKA_SASL_MECHANISM: about(text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], 'write plain, scram-sha-256 or scram-sha-512')).optional(), 'SASL mechanism: plain, scram-sha-256 or scram-sha-512; needs user name and password'),
   KAFKA_SASL_USERNAME: about(text.optional(), 'SASL user name'),
   KAFKA_SASL_PASSWORD: about(z.string().optional(), 'SASL password', { secret: true }),
@@ -89,7 +95,7 @@ export const VARIABLES = {
   AIRFLOW_TOKEN: about(text.optional(), 'Airflow bearer token, instead of user and password', { secret: true }),
   AIRFLOW_REQUEST_TIMEOUT: about(positiveDuration.prefault('30s'), 'Airflow’s answer is waited for no longer; the request is then made again'),
   AIRFLOW_DAG_MISSING_GRACE: about(duration.prefault('60s'), 'How long a DAG may be missing before its deletion fails with DAG_NOT_FOUND'),
-  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'api'] }),
+  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'nova', 'api'] }),
   SOFT_DELETE_GRACE: about(duration.prefault('30d'), 'Wait after a soft deletion, during which it can be cancelled'),
   POLICY_FILE: about(text.optional(), 'Policies by service type; `deploy/policies.yaml` when left out'),
   RESULT_TIMEOUT: about(positiveDuration.prefault('24h'), 'How long Airflow’s result is awaited, where the policy file says nothing'),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { contentEventsTopic, type NovaTopics } from '../contracts/names/index.js';
 import { aboutVariable, VARIABLES } from './config-variables.js';
 import type { ParsedVariables, VariableName } from './config-variables.js';
 import type { Role } from './role-names.js';
@@ -30,6 +31,8 @@ export class ConfigFault extends Error {
 export interface KafkaConfig {
   readonly brokers: readonly string[];
   readonly topicPrefix: string;
+  /** The topics of the Nova bus. */
+  readonly novaTopics: NovaTopics;
   readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string };
   /** PEM texts; an empty object means TLS with the system's authorities. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
@@ -155,6 +158,12 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     kafka: {
       get brokers() { return demanded('KAFKA_BROKERS'); },
       topicPrefix: vars.KAFKA_TOPIC_PREFIX,
+      novaTopics: {
+        content: contentEventsTopic(vars.KAFKA_TOPIC_PREFIX),
+        media: vars.KAFKA_MEDIA_EVENTS_TOPIC ?? vars.KAFKA_EVENTS_TOPIC ?? 'nova.media.events',
+        identity: vars.KAFKA_IDENTITY_EVENTS_TOPIC,
+        message: vars.KAFKA_MESSAGE_EVENTS_TOPIC,
+      },
       ...(mechanism && username !== undefined && password !== undefined ? { sasl: { mechanism, username, password } } : {}),
       ...(vars.KAFKA_TLS ? { tls } : {}),
     },

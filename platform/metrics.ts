@@ -3,6 +3,9 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** From one second to thirty days: a deletion may take a moment or its whole legal month. */
 const DELETION_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400];
 
+/** From what is hardly noticed to what calls for attention. */
+const DELAY_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
+
 /** All that Expunge counts. Labels hold kinds, lanes, statuses, topics and codes; never an id. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -30,6 +33,9 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
     tenantDecisionsNeeded: counter('expunge_tenant_decisions_needed_total', 'Emptyings of which only some deletions were in gdprMode: a person decides'),
     erasedAfterCancel: counter('expunge_erased_after_cancel_total', 'Results that say something was erased after its deletion was cancelled'),
     requestConflicts: counter('expunge_request_conflicts_total', 'Request ids that came for a second subject'),
+    subjectEvents: counter('expunge_subject_events_total', 'Events of the Nova bus, by what became of them', 'type', 'outcome'),
+    subjectEventDelay: new Histogram({ name: 'expunge_subject_event_delay_seconds', help: 'Stamp of an event in Kafka to its place in the subject inventory', buckets: DELAY_SECONDS, registers }),
+    resurrections: counter('expunge_resurrections_total', 'Events that tell of something that exists about a subject after its erasure', 'kind'),
     triggersHandled: counter('expunge_triggers_handled_total', 'Triggers that the trigger bridge is done with: posted, known already, skipped or failed', 'lane', 'outcome'),
     resultsSpoken: counter('expunge_results_spoken_total', 'Results that the watcher published because a run could not', 'lane', 'status'),
     results: counter('expunge_results_total', 'Results from Airflow, by what became of them', 'status', 'outcome'),

@@ -10,6 +10,7 @@ import { ContentRefused, type Database } from '../../store/database.js';
 import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
 import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
+import { contentChecked } from '../content-checked.js';
 import { fromServiceRequest, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
 
@@ -67,14 +68,4 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
   if (isFinal(received.status) || received.claimed) return;
   const outcome = await deps.startOrJoin(received);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);
-}
-
-/** What PostgreSQL refuses for its content is the message's fault; all else that it throws is an outage. */
-async function contentChecked<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ContentRefused)) throw error;
-    throw new MessageFault('REFUSED_BY_DATABASE', `${error.message}. Mend the message's content, then send it again.`);
-  }
 }

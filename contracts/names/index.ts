@@ -4,6 +4,7 @@ export * from './workflow-ids.js';
 export * from './request-ids.js';
 export * from './task-queues.js';
 export * from './topic-names.js';
+export * from './subject-kinds.js';
 export * from './search-attributes.js';
 export * from './deletion-input.js';
 export * from './signals.js';

@@ -5,6 +5,7 @@ import { startApi } from '../../api/role.js';
 import { createApi, type ApiReads } from '../../api/server.js';
 import { deletionAnswer, jobAnswer } from '../../contracts/api/deletions.js';
 import { problemAnswer } from '../../contracts/api/problems.js';
+import { subjectAnswer } from '../../contracts/api/subjects.js';
 import { tenantAnswer } from '../../contracts/api/tenants.js';
 import { loadConfig } from '../../platform/config.js';
 import { createHealth } from '../../platform/health.js';
@@ -18,7 +19,7 @@ function apiWith(reads: Partial<ApiReads>, webUi?: { url: string; namespace: str
   const nothing = () => Promise.resolve(undefined);
   const health = createHealth({ registry: createMetrics().registry });
   health.addReadiness('all', () => true);
-  return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, ...reads }, health, log: silent, webUi });
+  return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, subject: () => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [], tombstone: undefined }), ...reads }, health, log: silent, webUi });
 }
 
 const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [] });
@@ -141,6 +142,20 @@ describe('a tenant', () => {
 
   it('has an id by the rules of incoming ids', async () => {
     expect((await apiWith({}).inject('/api/v1/tenants/a~b')).json()).toMatchObject({ type: '/problems/invalid-id' });
+  });
+});
+
+describe('a subject', () => {
+  it('is answered with what is stored of each kind, and who keeps it', async () => {
+    const subject = vi.fn<ApiReads['subject']>(() => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [{ kind: 'post', count: 3, hidden: 1, since: new Date(0) }], tombstone: { erasedAt: new Date(1), requestId: 'r' } }));
+    const body = subjectAnswer.parse((await apiWith({ subject }).inject('/api/v1/subjects/by-user/ann%40example.org')).json());
+    expect(body).toEqual({ subjectRefs: ['v1.00000000'], total: 3, stored: [{ kind: 'post', owner: 'content-service', count: 3, hidden: 1, since: '1970-01-01T00:00:00.000Z' }], erased: { at: '1970-01-01T00:00:00.001Z', requestId: 'r' } });
+    await apiWith({ subject }).inject('/api/v1/subjects/v1.00000000');
+    expect(subject.mock.calls).toEqual([[{ userId: 'ann@example.org' }], [{ subjectRef: 'v1.00000000' }]]);
+  });
+
+  it('has an id by the rules of such ids', async () => {
+    for (const path of ['by-user/a~b', 'ann']) expect((await apiWith({}).inject(`/api/v1/subjects/${path}`)).json()).toMatchObject({ type: '/problems/invalid-id' });
   });
 });
 
