@@ -6,6 +6,7 @@ import { deletionEvent } from '../store/ledger/outgoing.js';
 import type { Deletion, OutboxMessage } from '../store/ledger/rows.js';
 import { insertLinked, lockVerification, openVerification, othersNeedInventory, readLinked, writeStatement, writeStatementAtOnce, type Statement } from '../store/ledger/verifications.js';
 import { entomb, eraseSubject } from '../store/subjects/erase.js';
+import { readTombstone } from '../store/subjects/read.js';
 import { eraseOlderItems, readErasedUserInventory, type UserInventory } from '../store/subjects/user-inventory.js';
 import type { Activities, VerifyAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
@@ -110,8 +111,15 @@ const isBack = ({ kinds }: UserInventory): boolean => kinds.some(({ newer }) => 
 /** The inventory of an erased user is erased with it, unless another deletion of the user needs it still. What was told of since stays. */
 async function endInventory(deps: ActivityDeps, tx: Transaction, row: Deletion, user: UserInventory): Promise<void> {
   if (!user.isKnown || row.userId === null || row.completedAt === null || (await othersNeedInventory(tx, row.requestId, row.userId))) return;
-  for (const subjectRef of refsOf(deps, row)) {
-    if (isBack(user)) eraseOlderItems(tx, subjectRef, row.completedAt);
-    else await eraseSubject(tx, subjectRef);
-  }
+  const subjectRefs = refsOf(deps, row);
+  if (isBack(user)) eraseOlderItems(tx, [...subjectRefs], row.completedAt);
+  else for (const subjectRef of subjectRefs) await eraseSubject(tx, subjectRef);
+}
+
+/** A deletion that is cancelled needs the inventory no longer: it may have been the last that kept it after an earlier erasure. */
+export async function releaseInventory(deps: ActivityDeps, { tx, row }: LockedDeletion): Promise<void> {
+  if (row.kind !== 'user' || row.dryRun || row.userId === null) return;
+  const subjectRefs = [...refsOf(deps, row)];
+  const [tombstone, others] = await Promise.all([readTombstone(tx, subjectRefs), othersNeedInventory(tx, row.requestId, row.userId)]);
+  if (tombstone && !others) eraseOlderItems(tx, subjectRefs, tombstone.erasedAt);
 }

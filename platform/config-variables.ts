@@ -35,6 +35,9 @@ const positiveDuration = duration.refine((ms) => ms > 0, 'write a duration longe
 
 const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], 'write true or false')).transform((value) => value === 'true');
 
+/** An activity has half a minute beside its transaction. */
+const MOST_OWNER_TIMEOUT_MS = 20_000;
+
 /** The roll-back switch of the source document: present, and neither `false` nor `0`. */
 const presence = z.string().transform((value) => !['false', '0'].includes(value.trim().toLowerCase()));
 
@@ -118,7 +121,7 @@ export const VARIABLES = {
   MESSAGING_SERVICE_URL: about(httpUrl.optional(), 'Address of the messaging service, for ENABLE_DIRECT_CALL'),
   IDENTITY_SERVICE_URL: about(httpUrl.optional(), 'Address of identity-service, for ENABLE_DIRECT_CALL'),
   OWNER_COUNTS_TOKEN: about(text.optional(), 'Bearer token for the owning services', { secret: true }),
-  OWNER_COUNTS_TIMEOUT: about(positiveDuration.prefault('2s'), 'An owning service’s answer is waited for no longer; the question is then asked again'),
+  OWNER_COUNTS_TIMEOUT: about(positiveDuration.refine((ms) => ms <= MOST_OWNER_TIMEOUT_MS, 'write 20s or less').prefault('2s'), 'An owning service’s answer is waited for no longer; the question is then asked again'),
   WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
   OUTBOX_POLL: about(positiveDuration.prefault('5s'), 'The relay looks for unsent rows at least this often'),
   OUTBOX_BATCH: about(whole(1, 10_000).prefault('100'), 'Outbox rows sent together'),

@@ -33,7 +33,12 @@ export function readErasedUserInventory(tx: Transaction, requestId: string, subj
   return readUserInventory(tx, requestId);
 }
 
-/** Erases what the index holds of a user from before an erasure, and leaves what was told of since. */
-export function eraseOlderItems(tx: Transaction, subjectRef: string, erasedAt: Date): void {
-  tx.write('DELETE FROM subject_items WHERE subject_ref = $1 AND event_at <= $2', [subjectRef, erasedAt]);
+/**
+ * Erases what the index holds of a user from before an erasure, and leaves what was told of since. Waits for events of the
+ * user that are being written.
+ */
+export function eraseOlderItems(tx: Transaction, subjectRefs: readonly string[], erasedAt: Date): void {
+  waitOutWriters(tx, subjectRefs);
+  tx.write('DELETE FROM subject_items WHERE subject_ref = ANY($1) AND event_at <= $2', [subjectRefs, erasedAt]);
+  tx.write('DELETE FROM subject_ids s WHERE subject_ref = ANY($1) AND NOT EXISTS (SELECT FROM subject_items i WHERE i.subject_ref = s.subject_ref)', [subjectRefs]);
 }

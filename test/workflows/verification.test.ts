@@ -184,6 +184,20 @@ describe('the verification of a completed deletion', () => {
   });
 });
 
+test('a deletion that kept the inventory after an earlier erasure lets it go when it is cancelled, but for what was told of since', async () => {
+  const user = freshUser();
+  await stored(house.database, { ...user, posts: 2 });
+  const first = await start(user, { deadlineMs: 800 });
+  await complete(first);
+  const second = await start(user, {}, { graceMs: DAY_MS });
+  expect(await verificationOf(first.input.requestId).result()).toMatchObject({ residual: { post: 2 } });
+  expect(await subjectCounts(house.database, [user.subjectRef])).toMatchObject([{ kind: 'post', count: 2 }]);
+  await applySubjectEvents(house.database, [subjectEvent(user, 'message', `new-of-${user.userId}`, 'live', new Date(Date.now() + 60_000))]);
+  await second.handle.executeUpdate(UPDATES.cancel);
+  await house.untilStatus(second.input.requestId, 'CANCELLED');
+  expect(await subjectCounts(house.database, [user.subjectRef])).toMatchObject([{ kind: 'message', count: 1 }]);
+});
+
 describe('a residual, where the policy says delete-again', () => {
   test('leads to a new deletion that is linked to the first, with what is left as expected', async () => {
     const user = freshUser();
