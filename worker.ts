@@ -26,6 +26,7 @@ const STICKY_FOR = '5s';
 export const workerRole = (workflowsPath?: string): StartRole => async (deps: RoleDeps): Promise<RunningRole> => {
   const { config, log, metrics, stopping } = deps;
   const policies = loadPolicies(config);
+  const subjectRefs = createSubjectRefs(config.subjectPeppers);
   installRuntime(log);
   const database = await openLedger('worker', deps);
   const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
@@ -37,7 +38,7 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
       inventoryMaxStalenessMs: config.inventoryMaxStalenessMs,
       inventoryAuthority: config.inventoryAuthority && createInventoryAuthority(config.inventoryAuthority),
       inventory: config.owners ? createOwnerInventory({ database, ...config.owners }) : localInventory,
-      subjectRefsOf: createSubjectRefs(config.subjectPeppers).candidates,
+      subjectRefsOf: (userId) => subjectRefs.candidates(userId),
       tenantPurgeGraceMs: config.tenantPurgeGraceMs,
       tenantPolicy: policies.policyFor({ kind: 'tenant', tenantId: '', emptying: 0 }),
       events: activityEvents(metrics, log),

@@ -54,7 +54,7 @@ export async function beginVerification(deps: ActivityDeps, deletion: LockedDele
   if (deps.inventory.isLocal && row.expected && isNothing(row.expected)) {
     const user = await readErasedUserInventory(tx, requestId, refsOf(deps, row));
     if (user.kinds.length === 0) {
-      const statement = statementOf({ left: {}, seesGo: deps.inventory.seesGo, erased: row.counts });
+      const statement: Statement = { verdict: user.isKnown ? 'CLEAN' : 'NOTHING_KNOWN', residual: {}, unverifiable: {} };
       writeStatementAtOnce(tx, requestId, statement);
       noteStatement(deps, deletion, statement, null);
       return endInventory(deps, tx, row, user);
@@ -84,7 +84,7 @@ const startOf = (input: VerificationInput): OutboxMessage => ({
 function noteStatement({ events }: ActivityDeps, deletion: LockedDeletion, statement: Statement, again: string | null): void {
   const { requestId } = deletion.row;
   const follows = again === null ? '' : `; ${again} deletes again`;
-  deletion.note({ what: statement.verdict === 'RESIDUAL' ? 'residual' : 'verified', cause: `${statementInWords(statement)}${follows}` });
+  if (statement.verdict !== 'NOTHING_KNOWN') deletion.note({ what: statement.verdict === 'RESIDUAL' ? 'residual' : 'verified', cause: `${statementInWords(statement)}${follows}` });
   deletion.tx.afterCommit(() => events.verified(requestId, statement.verdict, statement.residual, again));
 }
 

@@ -66,6 +66,8 @@ function verificationInWords({ status, deadlineAt, residual, unverifiable }: Non
       return `not yet: what is left is stated by ${shownTime(deadlineAt)}`;
     case 'CLEAN':
       return 'nothing is left';
+    case 'NOTHING_KNOWN':
+      return 'nothing was known to exist: there was nothing to verify';
     case 'RESIDUAL':
       return `LEFT: ${countsInWords(residual)}${unseen}`;
     case 'UNVERIFIABLE':

@@ -9,8 +9,11 @@ export function countsInWords(counts: SubjectCounts): string {
   return some.length === 0 ? 'nothing' : some.map(([kind, n]) => `${n} ${kind}`).join(', ');
 }
 
-/** What has become of the verification of a completed deletion. RESIDUAL: something is left; UNVERIFIABLE: of something nobody can tell. */
-export const VERDICTS = ['CLEAN', 'RESIDUAL', 'UNVERIFIABLE'] as const;
+/**
+ * What is stated of a completed deletion. CLEAN: nothing is left of what was known to exist. RESIDUAL: something is.
+ * UNVERIFIABLE: of something nobody can tell. NOTHING_KNOWN: the index had never heard of the user, so there was nothing to verify.
+ */
+export const VERDICTS = ['CLEAN', 'RESIDUAL', 'UNVERIFIABLE', 'NOTHING_KNOWN'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** The input of a verification's workflow: the ledger has the rest. */

@@ -11,7 +11,7 @@ CREATE TABLE verifications (
   opened_at    timestamptz NOT NULL DEFAULT now(),
   deadline_at  timestamptz NOT NULL,
   stated_at    timestamptz,
-  verdict      text CHECK (verdict IN ('CLEAN', 'RESIDUAL', 'UNVERIFIABLE')),
+  verdict      text CHECK (verdict IN ('CLEAN', 'RESIDUAL', 'UNVERIFIABLE', 'NOTHING_KNOWN')),
   -- by kind: what is left, and of what nobody can tell whether it is
   residual     jsonb NOT NULL DEFAULT '{}',
   unverifiable jsonb NOT NULL DEFAULT '{}',

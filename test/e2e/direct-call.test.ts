@@ -3,7 +3,6 @@ import { deletionAnswer } from '../../contracts/api/deletions.js';
 import { fresh, triggersOf, userRequest, whenStatus } from '../support/house-scenes.js';
 import { openHouse, type House } from '../support/house.js';
 import { openOwnerServer, type OwnerServer } from '../support/owner-server.js';
-import type { Json } from '../support/recorder.js';
 import { waitFor } from '../support/wait-for.js';
 
 // The whole stack with the roll-back switch on: what exists of a user is asked from the services that own it.
@@ -30,7 +29,7 @@ const answerFor = async (requestId: string) => deletionAnswer.parse((await house
 describe('with ENABLE_DIRECT_CALL', () => {
   test('a user\'s deletion waits for an owning service that is out, and goes on with what all of them say', async () => {
     const request = userRequest(fresh('user'));
-    const { userId } = (request.value['payload'] as Json);
+    const { userId } = request.value['payload'] as { readonly userId: string };
     owners.media.answer = () => ({ status: 503, body: {} });
     await house.send(request);
     await waitFor('media-service was asked twice', () => Promise.resolve(owners.media.asked.filter(({ body }) => body['user_id'] === userId).length >= 2 || undefined));
@@ -45,7 +44,7 @@ describe('with ENABLE_DIRECT_CALL', () => {
 
   test('they are asked afterwards what is left of what existed then, until nothing is', async () => {
     const request = userRequest(fresh('user'));
-    const { userId } = (request.value['payload'] as Json);
+    const { userId } = request.value['payload'] as { readonly userId: string };
     await house.send(request);
     await whenStatus(house, request.requestId, 'COMPLETED');
     const questions = () => owners.identity.asked.map(({ body }) => body).filter((body) => body['user_id'] === userId && body['created_before'] !== undefined);

@@ -101,9 +101,15 @@ describe('a user of whom the bus has told', () => {
 
     const hard = userRequest(goes);
     await house.send(hard);
+    const erasedAt = now();
     await whenStatus(house, second.headers.event_id, 'COMPLETED');
     expect(await whenStatus(house, hard.requestId, 'DUPLICATE')).toMatchObject({ duplicateOf: second.headers.event_id });
     expect(triggersOf(house, first.headers.event_id)).toEqual([]);
+
+    // Softly deleted, the profile is stored: it is left until the service of identities tells that our erasure reached it.
+    expect((await whenStatus(house, second.headers.event_id, 'COMPLETED'))['verification']).toMatchObject({ status: 'PENDING' });
+    await house.send(userDeleted(goes, false, erasedAt));
+    expect(await whenStated(second.headers.event_id)).toMatchObject({ expected: { profile: 1 }, again: null, verification: { status: 'CLEAN' } });
   });
 
   test('whose erasure the service of identities then tells of is not deleted once more', async () => {

@@ -153,7 +153,7 @@ describe('a step', () => {
     expect(await store.activities.hold({ ...call, step: 1, act: { by: 'nobody' } })).toMatchObject({ outcome: 'ledger-ahead' });
     expect(await store.activities.hold({ ...call, step: 1 })).toEqual({ outcome: 'noted' });
     for (let step = 2; step <= 60; step++) await store.activities[step % 2 ? 'hold' : 'release']({ ...call, step });
-    expect(await store.activities.release({ ...call, step: 20 })).toEqual({ outcome: 'noted' });
+    expect(await store.activities.release({ ...call, step: 20 })).toEqual({ outcome: 'noted', ledgerAt: 60 });
     expect(await store.activities.hold({ ...call, step: 1 })).toMatchObject({ outcome: 'ledger-ahead' });
     const { timeline, deletion } = await read(call.requestId);
     expect(timeline).toHaveLength(62);

@@ -24,7 +24,7 @@ const HOUR_MS = 3_600_000;
 /** Has the index know of things of a user, from an hour ago. */
 export async function stored(database: Database, subject: TestSubject & { readonly posts?: number; readonly media?: number; readonly messages?: number; readonly profile?: boolean }): Promise<void> {
   const at = new Date(Date.now() - HOUR_MS);
-  const some = (kind: SubjectKind, n: number | undefined): SubjectEvent[] => Array.from({ length: n ?? 0 }, (_, i) => subjectEvent(subject, kind, `${kind}-${i + 1}-of-${subject.userId}`, 'live', at));
+  const some = (kind: SubjectKind, n: number | undefined): SubjectEvent[] => Array.from({ length: n ?? 0 }, (_, i) => subjectEvent(subject, kind, `${kind}-${i + 1}-of-${subject.subjectRef}`, 'live', at));
   await applySubjectEvents(database, [
     ...some('post', subject.posts),
     ...some('media', subject.media),
@@ -35,5 +35,5 @@ export async function stored(database: Database, subject: TestSubject & { readon
 
 /** Has the index hear that something of a user is gone. */
 export async function gone(database: Database, subject: TestSubject, kind: SubjectKind, ...numbers: number[]): Promise<void> {
-  await applySubjectEvents(database, numbers.map((n) => subjectEvent(subject, kind, `${kind}-${n}-of-${subject.userId}`, 'gone')));
+  await applySubjectEvents(database, numbers.map((n) => subjectEvent(subject, kind, `${kind}-${n}-of-${subject.subjectRef}`, 'gone')));
 }

@@ -142,9 +142,21 @@ describe('the verification of a completed deletion', () => {
     const running = await start(user);
     const { requestId } = running.input;
     await complete(running);
-    expect((await house.read(requestId)).verification).toMatchObject({ verdict: 'CLEAN' });
+    expect((await house.read(requestId)).verification).toMatchObject({ verdict: 'NOTHING_KNOWN' });
+    expect(await linesOf(requestId, 'verified')).toEqual([]);
     await expect(verificationOf(requestId).describe()).rejects.toThrow(/not found/i);
     expect(await readTombstone(house.database, [user.subjectRef])).toMatchObject({ requestId });
+  });
+
+  test('needs none either when all that was known is gone before', async () => {
+    const user = freshUser();
+    await stored(house.database, { ...user, posts: 1 });
+    await gone(house.database, user, 'post', 1);
+    const running = await start(user);
+    await complete(running);
+    expect((await house.read(running.input.requestId)).verification).toMatchObject({ verdict: 'CLEAN' });
+    expect(await linesOf(running.input.requestId, 'verified')).toHaveLength(1);
+    expect(await readUserInventory(house.database, running.input.requestId)).toEqual({ isKnown: false, kinds: [] });
   });
 
   test('follows no dry run, which leaves no tombstone either', async () => {
