@@ -35,6 +35,12 @@ const positiveDuration = duration.refine((ms) => ms > 0, 'write a duration longe
 
 const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], 'write true or false')).transform((value) => value === 'true');
 
+/** An activity has half a minute beside its transaction. */
+const MOST_OWNER_TIMEOUT_MS = 20_000;
+
+/** The roll-back switch of the source document: present, and neither `false` nor `0`. */
+const presence = z.string().transform((value) => !['false', '0'].includes(value.trim().toLowerCase()));
+
 const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, ''))
   .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
 
@@ -104,10 +110,18 @@ export const VARIABLES = {
   MAX_RETRY_BACKOFF: about(duration.prefault('1h'), 'Longest wait between retries'),
   PARKING_WINDOW: about(positiveDuration.prefault('7d'), 'A parked deletion is told of again this often'),
   DUE_IN: about(positiveDuration.prefault('30d'), 'Receipt to due date (GDPR 12(3))'),
+  VERIFICATION_DEADLINE: about(positiveDuration.prefault('24h'), 'From a user’s completed deletion to the statement of what is left, where the policy file says nothing'),
   TENANT_PURGE_GRACE: about(duration.prefault('24h'), 'Wait between a tenant’s last service and its clean-up'),
   INVENTORY_MAX_STALENESS: about(positiveDuration.prefault('30s'), 'Older than this the service inventory decides nothing'),
   SERVICE_INVENTORY_URL: about(httpUrl.optional(), 'Authority over the service inventory, asked over HTTP before each decision instead of waiting for its events (docs/architecture.md)'),
   SERVICE_INVENTORY_TOKEN: about(text.optional(), 'Bearer token for the authority', { secret: true }),
+  ENABLE_DIRECT_CALL: about(presence.optional(), 'Set, and neither `false` nor `0`: what exists of a user is asked from the services that own it instead of the local index (docs/operations.md)'),
+  CONTENT_SERVICE_URL: about(httpUrl.optional(), 'Address of content-service, for ENABLE_DIRECT_CALL; its contract is docs/owner-counts.openapi.yaml'),
+  MEDIA_SERVICE_URL: about(httpUrl.optional(), 'Address of media-service, for ENABLE_DIRECT_CALL'),
+  MESSAGING_SERVICE_URL: about(httpUrl.optional(), 'Address of the messaging service, for ENABLE_DIRECT_CALL'),
+  IDENTITY_SERVICE_URL: about(httpUrl.optional(), 'Address of identity-service, for ENABLE_DIRECT_CALL'),
+  OWNER_COUNTS_TOKEN: about(text.optional(), 'Bearer token for the owning services', { secret: true }),
+  OWNER_COUNTS_TIMEOUT: about(positiveDuration.refine((ms) => ms <= MOST_OWNER_TIMEOUT_MS, 'write 20s or less').prefault('2s'), 'An owning service’s answer is waited for no longer; the question is then asked again'),
   WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
   OUTBOX_POLL: about(positiveDuration.prefault('5s'), 'The relay looks for unsent rows at least this often'),
   OUTBOX_BATCH: about(whole(1, 10_000).prefault('100'), 'Outbox rows sent together'),

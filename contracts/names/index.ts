@@ -8,3 +8,4 @@ export * from './subject-kinds.js';
 export * from './search-attributes.js';
 export * from './deletion-input.js';
 export * from './signals.js';
+export * from './verification.js';

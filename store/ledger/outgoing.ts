@@ -114,7 +114,7 @@ function confOf(row: Deletion): Record<string, unknown> {
   const trace = { trace_id: traceId, ...(traceparent !== null && { traceparent }) };
   switch (row.kind) {
     case 'user':
-      return { user_id: row.userId, dry_run: dryRun, ...trace };
+      return { user_id: row.userId, dry_run: dryRun, ...(row.expected && { expected: row.expected }), ...trace };
     case 'service':
       return { tenant_id: row.tenantId, target_service: row.serviceType, target_instance: row.serviceInstanceId, dry_run: dryRun, ...trace };
     case 'tenant':

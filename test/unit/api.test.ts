@@ -22,7 +22,7 @@ function apiWith(reads: Partial<ApiReads>, webUi?: { url: string; namespace: str
   return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, subject: () => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [], tombstone: undefined }), ...reads }, health, log: silent, webUi });
 }
 
-const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [] });
+const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [], verification: undefined, again: null });
 
 describe('a deletion', () => {
   it('is answered with the fields of the source document first, in its order', async () => {
@@ -39,6 +39,21 @@ describe('a deletion', () => {
       timeline: { received: '2026-02-11T10:00:00.000Z', completed: '2026-02-11T10:05:00.000Z', duration_ms: 300_000 }, failure: null,
     });
     expect(deletionAnswer.parse(response.json())).toEqual(response.json());
+  });
+
+  it('of a user says what was expected, what is left, and which deletions are linked to it', async () => {
+    const verification = { requestId: 'uuid-1234', deadlineAt: new Date('2026-02-12T10:00:00Z'), statedAt: null, verdict: null, residual: {}, unverifiable: {} } as const;
+    const record = { ...recordOf(aDeletion({ status: 'COMPLETED', expected: { post: 2, media: 0 }, linkedTo: 'uuid-1233' })), attempts: [anAttempt({ expected: { post: 2 } })] };
+    const answerTo = async (more: object) => deletionAnswer.parse((await apiWith({ deletion: () => Promise.resolve({ ...record, ...more }) }).inject('/api/v1/deletions/uuid-1234')).json());
+    expect(await answerTo({ verification })).toMatchObject({
+      expected: { post: 2, media: 0 }, linkedTo: 'uuid-1233', again: null, attempts: [{ expected: { post: 2 } }],
+      verification: { status: 'PENDING', deadlineAt: '2026-02-12T10:00:00.000Z', statedAt: null },
+    });
+    const stated = { ...verification, statedAt: new Date('2026-02-12T10:00:01Z'), verdict: 'RESIDUAL', residual: { post: 1 }, unverifiable: { media: 3 } };
+    expect(await answerTo({ verification: stated, again: 'uuid-1234~again~1' })).toMatchObject({
+      again: 'uuid-1234~again~1', verification: { status: 'RESIDUAL', statedAt: '2026-02-12T10:00:01.000Z', residual: { post: 1 }, unverifiable: { media: 3 } },
+    });
+    expect(await answerTo({})).toMatchObject({ verification: null });
   });
 
   it('of a service names tenant, type and instance, and no user', async () => {

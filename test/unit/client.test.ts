@@ -13,7 +13,7 @@ import { BusOutage, RecordRefused } from '../../bus/producer-errors.js';
 import type { DeletionAnswer } from '../../contracts/api/deletions.js';
 import { aDeletion } from '../support/ledger-rows.js';
 
-const answer = (more: Parameters<typeof aDeletion>[0] = {}): DeletionAnswer => deletionAnswerOf({ deletion: aDeletion(more), attempts: [], timeline: [], joined: [] }, undefined);
+const answer = (more: Parameters<typeof aDeletion>[0] = {}): DeletionAnswer => deletionAnswerOf({ deletion: aDeletion(more), attempts: [], timeline: [], joined: [], verification: undefined, again: null }, undefined);
 const makings: RequestMakings = { now: new Date('2026-02-11T10:00:00Z'), newIds: { eventId: 'uuid-new', traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) } };
 const sample = (name: string) => JSON.parse(readFileSync(new URL(`../samples/${name}.json`, import.meta.url), 'utf8')) as { key: string; value: unknown };
 const noTemporal = () => Promise.reject(new Error('Temporal was asked'));
