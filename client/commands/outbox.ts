@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { openDatabase, type Database } from '../../store/database.js';
 import { checkSchema, SchemaTooNew, SchemaTooOld } from '../../store/migrate.js';
 import { listDead, outboxStats, requeueDead, type DeadRow, type OutboxStats } from '../../store/outbox.js';
@@ -26,11 +26,11 @@ export function addOutboxCommands(program: Command, cli: Cli): void {
       print(cli, { json: json ?? false }, found, () => deadView(found));
     });
 
-  withJson(outbox.command('requeue').argument('[ids...]', 'as in outbox list', (text: string, before: readonly number[] = []) => [...before, idOf(text)]))
+  withJson(outbox.command('requeue').argument('[ids...]', 'as in outbox list'))
     .description('have dead rows sent again, once the cause in their last error is mended; what waits behind them follows')
     .option('--all', 'every dead row')
-    .action(async (ids: readonly number[] | undefined, { all, json }: RequeueOptions) => {
-      const named = ids ?? [];
+    .action(async (ids: readonly string[], { all, json }: RequeueOptions) => {
+      const named = ids.map(idOf);
       if ((named.length > 0) === (all ?? false)) throw new ClientFault('usage', 'Name the rows by their ids (expunge outbox list), or say --all.');
       const requeued = await onLedger(cli, (database) => requeueDead(database, all ? 'all' : named));
       print(cli, { json: json ?? false }, { requeued }, () => `${requeued.length} ${requeued.length === 1 ? 'row goes' : 'rows go'} out again.`);
@@ -40,7 +40,7 @@ export function addOutboxCommands(program: Command, cli: Cli): void {
 }
 
 function idOf(text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('Write the id of a row, as in outbox list.');
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new ClientFault('usage', `${text} is no id of a row: write one as in expunge outbox list.`);
   return Number(text);
 }
 

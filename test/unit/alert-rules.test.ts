@@ -18,9 +18,9 @@ interface TestFile {
 }
 
 const folder = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
-const read = <T>(file: string): T => parse(readFileSync(`${folder}${file}`, 'utf8')) as T;
+const read = (file: string): unknown => parse(readFileSync(`${folder}${file}`, 'utf8'));
 const files = readdirSync(folder).filter((file) => file.endsWith('.rules.yml'));
-const rulesOf = (file: string): readonly Rule[] => read<RulesFile>(file).groups.flatMap(({ rules }) => rules);
+const rulesOf = (file: string): readonly Rule[] => (read(file) as RulesFile).groups.flatMap(({ rules }) => rules);
 const alerts = files.flatMap((file) => rulesOf(file).flatMap((rule) => (rule.alert === undefined ? [] : [[rule.alert, rule] as const])));
 const runbook = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 
@@ -50,7 +50,7 @@ describe.each(alerts)('%s', (name, { expr, annotations }) => {
 });
 
 test.each(files)('%s: each alert is seen to be raised, and not to be raised, in the test beside it', (file) => {
-  const tested = read<TestFile>(file.replace('.rules.yml', '.rules.test.yml')).tests.flatMap(({ alert_rule_test: cases = [] }) => cases);
+  const tested = (read(file.replace('.rules.yml', '.rules.test.yml')) as TestFile).tests.flatMap(({ alert_rule_test: cases = [] }) => cases);
   for (const { alert } of rulesOf(file)) {
     if (alert === undefined) continue;
     const cases = tested.filter(({ alertname }) => alertname === alert);
