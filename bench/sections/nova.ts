@@ -49,6 +49,8 @@ const PACES: readonly NovaPace[] = ['steady', 'flat out'];
 /** In one call to the producer when they go as fast as they can. */
 const CHUNK = 1_000;
 const TICK_MS = 5;
+/** Between the points of the lag over time. */
+const LAG_STEP_MS: Readonly<Record<NovaPace, number>> = { steady: 1_000, 'flat out': 100 };
 const POLL_MS = 100;
 const SETTLE_MS = 1_500;
 
@@ -103,7 +105,7 @@ async function load(rig: Rig, running: RunningContestant, { bytes, perSecond }: 
   const indexedAtMs = await allIndexed(rig, posts);
   const cpu = cpuBetween(before, readCpu(pids));
   await committed(rig, topic);
-  return { pace, figures: indexFigures(posts.map(({ postId }, n) => ({ producedAtMs: producedAtMs[n] ?? 0, indexedAtMs: indexedAtMs.get(postId) ?? 0 })), 1000), sentPerSecond: count / seconds, cpu };
+  return { pace, figures: indexFigures(posts.map(({ postId }, n) => ({ producedAtMs: producedAtMs[n] ?? 0, indexedAtMs: indexedAtMs.get(postId) ?? 0 })), LAG_STEP_MS[pace]), sentPerSecond: count / seconds, cpu };
 }
 
 interface SentPosts {

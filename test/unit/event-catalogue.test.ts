@@ -14,7 +14,8 @@ interface Sample {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-const { novaTopics } = loadConfig({}).kafka;
+const { kafka } = loadConfig({});
+const { novaTopics } = kafka;
 const samples = SAMPLE_FOLDERS.map((folder) => new URL(`../../${folder}`, import.meta.url)).flatMap((folder) =>
   readdirSync(folder).filter((file) => file.endsWith('.json')).map((file) => ({ file, ...(JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Sample) })));
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, formats: { uri: (text: string) => URL.canParse(text) } });
@@ -39,7 +40,7 @@ test('docs/events.md and docs/schemas are those of the contracts; if not: npm ru
 test('every topic that there is has its place in the catalogue, and the other way round', () => {
   const known = [...ofTopic.keys(), ...novaTopicNames(novaTopics)].sort();
   expect(new Set(known).size).toBe(known.length);
-  const made = topicSpecs('nova').map(({ topic }) => topic).filter((topic) => !topic.endsWith('.dlq'));
+  const made = topicSpecs(kafka).map(({ topic }) => topic).filter((topic) => !topic.endsWith('.dlq'));
   for (const topic of made) expect(known).toContain(topic);
   for (const topic of ofTopic.keys()) expect(made).toContain(topic);
   const named = novaTopicNames(loadConfig({ KAFKA_TOPIC_PREFIX: '<prefix>'.replaceAll(/[<>]/g, '') }).kafka.novaTopics);
