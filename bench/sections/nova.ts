@@ -121,10 +121,12 @@ async function sendSteadily(rig: Rig, posts: readonly NovaPost[], perSecond: num
   const startedAtMs = nowMs() + 200;
   const producedAtMs = posts.map((_, n) => startedAtMs + (n * 1000) / perSecond);
   const sends: Promise<void>[] = [];
-  for (let sent = 0; sent < posts.length; await sleep(TICK_MS)) {
+  for (let sent = 0; sent < posts.length; ) {
+    await sleep(TICK_MS);
     const due = Math.min(posts.length, Math.floor(((nowMs() - startedAtMs) * perSecond) / 1000) + 1);
-    if (due > sent) sends.push(rig.driver.send(posts.slice(sent, due).map(({ record }) => record)));
-    sent = Math.max(sent, due);
+    if (due <= sent) continue;
+    sends.push(rig.driver.send(posts.slice(sent, due).map(({ record }) => record)));
+    sent = due;
   }
   await Promise.all(sends);
   return { producedAtMs, seconds: (nowMs() - startedAtMs) / 1000 };
