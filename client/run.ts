@@ -8,6 +8,7 @@ import { ConfigFault, loadConfig, type Environment } from '../platform/config.js
 import { createLog } from '../platform/log.js';
 import type { Cli } from './cli.js';
 import { addDeletionCommands } from './commands/deletions.js';
+import { addOutboxCommands } from './commands/outbox.js';
 import { addRequestCommands } from './commands/request.js';
 import { addSetupCommand } from './commands/setup.js';
 import { addSubjectCommands } from './commands/subjects.js';
@@ -33,7 +34,8 @@ Exit codes:
   4  refused: the answer says why
   5  a part cannot be reached: the answer names it and its variable
 
-Reads go to the API at EXPUNGE_API_URL, requests to Kafka at KAFKA_BROKERS, acts to Temporal at TEMPORAL_ADDRESS.
+Reads go to the API at EXPUNGE_API_URL, requests to Kafka at KAFKA_BROKERS, acts to Temporal at TEMPORAL_ADDRESS,
+the outbox commands to PostgreSQL at DATABASE_URL.
 The README lists all variables.`;
 
 /** Runs one command. @returns its exit code */
@@ -75,6 +77,7 @@ function programOf(cli: Cli): Command {
   addDeletionCommands(program, cli);
   addTenantCommands(program, cli);
   addSubjectCommands(program, cli);
+  addOutboxCommands(program, cli);
   addSetupCommand(program, cli);
   return program;
 }

@@ -1,5 +1,5 @@
 import type { MessageHandler } from '../../bus/messages.js';
-import type { NovaTopics } from '../../contracts/names/index.js';
+import { SUBJECT_KINDS, type NovaTopics } from '../../contracts/names/index.js';
 import { novaEventIdOf, novaTopicNames, parseNovaEvent } from '../../contracts/topics/index.js';
 import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
@@ -24,6 +24,8 @@ export const MOST_AT_ONCE = 500;
 
 /** The handlers of the Nova bus, by topic: each event goes into the subject inventory; types that nobody here knows are passed over. */
 export function createNova({ database, subjectRefs, topics, metrics, log }: NovaDeps): Record<string, MessageHandler> {
+  // Told from the beginning, so that the first one is seen to be more than none.
+  for (const kind of SUBJECT_KINDS) metrics.resurrections.inc({ kind }, 0);
   const apply = inBatches<SubjectEvent, SubjectEventOutcome>(async (events) => {
     const { outcomes, resurrections } = await applySubjectEvents(database, events);
     for (const found of resurrections) tellOf(found);

@@ -56,7 +56,8 @@ export function deletionEvent(
     ...subjectFields(subject),
     status: event.status,
     attempt: event.attempt,
-    jobId: event.jobId,
+    // Left out before the first trigger, as the contract has it.
+    jobId: event.jobId ?? undefined,
     traceId,
     occurredAt: event.occurredAt.toISOString(),
   });

@@ -34,7 +34,7 @@ const seenOf = (requestId: string) => watched.seen.filter(({ key }) => key === r
 const ALL_LANES = Array.from({ length: 16 }, (_, lane) => lane);
 const allLanes: Pick<LaneLeases, 'using' | 'holds'> = { using: (work) => work(ALL_LANES), holds: () => true };
 const senderWith = (more: Partial<SenderOptions>) =>
-  createSender({ target: 'kafka', database: house.database, leases: allLanes, transport: kafkaTransport(house.producer), batch: 100, mostRefusals: 5, refusalBackoffMs: 1, onSent: () => undefined, metrics: createMetrics(), log: house.log, ...more });
+  createSender({ target: 'kafka', database: house.database, leases: allLanes, transport: kafkaTransport(house.producer), batch: 100, mostRetries: 5, refusalBackoffMs: 1, onSent: () => undefined, metrics: createMetrics(), log: house.log, ...more });
 const go = (send: ReturnType<typeof createSender>) => send(new AbortController().signal);
 
 beforeAll(async () => {
@@ -69,7 +69,7 @@ describe('a sender', () => {
     await go(senderWith({}));
     expect(await unsent()).toEqual([rows[0]!.eventId, rows[1]!.eventId]);
     const [dead] = await listDead(house.database);
-    expect(dead).toMatchObject({ eventId: rows[0]!.eventId, refusals: 5, destination: 'no.such.topic' });
+    expect(dead).toMatchObject({ eventId: rows[0]!.eventId, refusals: 6, destination: 'no.such.topic' });
     expect(dead?.lastError).toContain('expunge setup');
     expect(house.logged.some((line) => line.includes('"level":"error"') && line.includes(bad))).toBe(true);
   });
