@@ -94,9 +94,9 @@ export const kafkaScenarios: readonly Scenario[] = [
     fault: 'A member joins and leaves every consumer group, every 2 s for a minute',
     userSees: 'Deletions go on, slower.',
     promised: 'Nothing is lost or skipped, whoever had which partition; commits stay behind what is done.',
-    spreadMs: (long) => (long ? 60_000 : 10_000),
+    spreadMs: (long) => (long ? 60_000 : 7_000),
     inject: async ({ kafka, byForm, pause, note }) => {
-      const rounds = byForm(3, 15);
+      const rounds = byForm(2, 15);
       for (let round = 0; round < rounds; round++) {
         const leave = await Promise.all(MEMBER_OF.map(([role, topics]) => joinIdle(kafka, role, topics)));
         await pause(REBALANCE_EVERY_MS);

@@ -1,14 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { bundleWorkflows } from '../../../platform/workflow-bundle.js';
-import { APART, type ProcessPlan } from '../../support/house-roles.js';
+import { ROLES } from '../../../platform/roles.js';
+import type { ProcessPlan } from '../../support/house-roles.js';
 import { deletionsOf } from '../invariants.js';
 import type { ChaosContext, Scenario } from '../scenario.js';
 
-const without = (role: string): readonly ProcessPlan[] => APART.filter(({ name }) => name !== role);
-const THREE_WORKERS: readonly ProcessPlan[] = [...without('worker'), ...['worker-1', 'worker-2', 'worker-3'].map((name) => ({ name, roles: ['worker'] as const }))];
+const OTHERS: ProcessPlan = { name: 'others', roles: ROLES.filter((role) => role !== 'worker') };
+const THREE_WORKERS: readonly ProcessPlan[] = [OTHERS, ...['worker-1', 'worker-2', 'worker-3'].map((name) => ({ name, roles: ['worker'] as const }))];
 
-const TWO_RELEASES: readonly ProcessPlan[] = [...without('worker'), { name: 'worker-old', roles: ['worker'] }, { name: 'worker-next', roles: ['worker'], program: 'test/next-release/worker.ts' }];
+const TWO_RELEASES: readonly ProcessPlan[] = [OTHERS, { name: 'worker-old', roles: ['worker'] }, { name: 'worker-next', roles: ['worker'], program: 'test/next-release/worker.ts' }];
 
 /** What the SDK records of `patched()`. */
 const PATCH_MARKER = 'core_patch';
@@ -61,6 +62,8 @@ export const workerScenarios: readonly Scenario[] = [
     userSees: 'Deletions that the new release began wait while only the old one has them: 10 s each time.',
     promised: 'What the old release began the new one ends; the old one never goes on by guess with what the new one began. Nothing is lost or done twice.',
     setup: { processes: TWO_RELEASES, goneAfterwards: ['worker-old'] },
+    // Each task that the wrong release has been given takes 10 s: few deletions show as much.
+    load: (long) => (long ? {} : { users: 12, tenants: 4, servicesEach: 3 }),
     inject: async ({ kill, house, note, random, pause, whenSomeAre, load }) => {
       for (const [which, name] of random.shuffle([['worker-next', 'the new one'], ['worker-old', 'the old one']] as const)) {
         await whenSomeAre('completed', Math.ceil(load.ids.length * 0.1));
