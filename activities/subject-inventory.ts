@@ -1,7 +1,6 @@
 import { SUBJECT_KINDS, type SubjectCounts, type SubjectKind } from '../contracts/names/index.js';
 import type { LockedDeletion, ReadAhead } from '../store/ledger/locked-deletion.js';
 import type { UserInventory } from '../store/subjects/user-inventory.js';
-import type { ActivityDeps } from './deps.js';
 
 /** Counts what exists of the user of a deletion, within the transaction that needs to know: every kind, with 0 for those of which there is nothing. */
 export type CountUser = (deletion: LockedDeletion) => Promise<SubjectCounts>;
@@ -48,8 +47,13 @@ export const localInventory: SubjectInventory = {
   ask: () => Promise.resolve(async (deletion) => countsOf(await deletion.userInventory())),
 };
 
+interface InventoryAsking {
+  readonly inventory: SubjectInventory;
+  readonly events: { readonly inventoryUnavailable: (owner: string, why: string) => void };
+}
+
 /** Asks, for a user's request. @returns undefined when whoever must be asked cannot be asked now */
-export async function askInventory({ inventory, events }: Pick<ActivityDeps, 'inventory' | 'events'>, requestId: string): Promise<CountUser | undefined> {
+export async function askInventory({ inventory, events }: InventoryAsking, requestId: string): Promise<CountUser | undefined> {
   try {
     return await inventory.ask(requestId);
   } catch (error) {

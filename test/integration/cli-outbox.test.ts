@@ -16,7 +16,7 @@ afterAll(() => store.close());
 
 const LANES = Array.from({ length: 16 }, (_, lane) => lane);
 const row = (requestId: string, n: number): OutboxMessage => ({ eventId: `${requestId}/test/${n}`, requestId, target: 'kafka', destination: 'nova.deletion.events', key: requestId, headers: {}, body: '{"secret":"body"}' });
-const sendable = async (): Promise<string[]> => (await nextUnsent(store.database, 'kafka', LANES, 100)).map(({ eventId }) => eventId);
+const sendable = async (): Promise<string[]> => (await nextUnsent(store.database, { target: 'kafka', lanes: LANES, limit: 100 })).map(({ eventId }) => eventId);
 
 async function expunge(databaseUrl: string, ...args: string[]) {
   const [out, err]: [string[], string[]] = [[], []];
