@@ -120,7 +120,7 @@ describe('the role', () => {
     await house.send(created(first, '2025-01-15T10:30:00Z'), created(second, '2025-01-16T10:30:00Z'));
     await until('the older one is dropped', async () => (await counted('content.post.created', 'dropped')) === 1);
     expect(await countsOf(user_id)).toEqual([]);
-    expect((await metrics.resurrections.get()).values).toEqual([]);
+    expect((await metrics.resurrections.get()).values.filter(({ value }) => value > 0)).toEqual([]);
     await house.send(created(third, '2025-02-01T00:00:01Z'));
     await until('the newer one alerts', async () => (await metrics.resurrections.get()).values.some(({ value, labels }) => value === 1 && labels.kind === 'post'));
     expect(await countsOf(user_id)).toMatchObject([{ kind: 'post', count: 1 }]);

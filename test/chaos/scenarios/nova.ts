@@ -7,7 +7,8 @@ import { loadConfig } from '../../../platform/config.js';
 import { createLog } from '../../../platform/log.js';
 import { createSubjectRefs, type SubjectRefs } from '../../../platform/subject-ref.js';
 import { entomb, eraseSubject } from '../../../store/subjects/erase.js';
-import { APART, type ProcessPlan } from '../../support/house-roles.js';
+import { ROLES } from '../../../platform/roles.js';
+import type { ProcessPlan } from '../../support/house-roles.js';
 import type { House } from '../../support/house.js';
 import { disturbed, novaLoad, type NovaLoad } from '../../support/nova-load.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -15,7 +16,7 @@ import type { ChaosContext, Scenario } from '../scenario.js';
 import { joinIdle } from './kafka.js';
 
 const READERS = ['nova-1', 'nova-2'] as const;
-const TWO_READERS: readonly ProcessPlan[] = [...APART.filter(({ name }) => name !== 'nova'), ...READERS.map((name) => ({ name, roles: ['nova'] as const }))];
+const TWO_READERS: readonly ProcessPlan[] = [{ name: 'others', roles: ROLES.filter((role) => role !== 'nova') }, ...READERS.map((name) => ({ name, roles: ['nova'] as const }))];
 const GROUP = consumerGroup('nova');
 /** Of the events, how many come twice. */
 const REDELIVERED = 0.2;
@@ -65,7 +66,7 @@ async function flood(context: ChaosContext): Promise<void> {
   if (load.records.length < wanted) throw new Error(`Made ${load.records.length} events of ${wanted}: give it more items.`);
   floods.set(context.load, { ...setting, load, events: load.records.length });
 
-  const rounds = byForm(3, 10);
+  const rounds = byForm(2, 10);
   let behind = 0;
   for (let round = 0; round < rounds; round++) {
     const [from, to] = [round, round + 1].map((n) => Math.floor((sequence.length * n) / rounds));
