@@ -26,6 +26,8 @@ export interface NovaLoadOptions {
   readonly items: number;
   /** Whether message events come on the older topics as well. */
   readonly legacy?: boolean;
+  /** Users are deleted as well, which is a request where the ingress runs; true when left out. */
+  readonly deletesUsers?: boolean;
   /** Bytes of content in each event. Default 20. */
   readonly contentBytes?: number;
 }
@@ -33,7 +35,7 @@ export interface NovaLoadOptions {
 const START_MS = Date.UTC(2026, 1, 11, 10);
 
 /** Users with posts, media, messages and a profile: made, changed, hidden and deleted, each item's events in the order of their times. */
-export function novaLoad({ random, topics, users, items, legacy = false, contentBytes = 20 }: NovaLoadOptions): NovaLoad {
+export function novaLoad({ random, topics, users, items, legacy = false, deletesUsers = true, contentBytes = 20 }: NovaLoadOptions): NovaLoad {
   const records: { readonly atMs: number; readonly record: OutgoingRecord }[] = [];
   const expected: ExpectedItem[] = [];
   const content = 'x'.repeat(contentBytes);
@@ -67,8 +69,8 @@ export function novaLoad({ random, topics, users, items, legacy = false, content
     live('profile', user_id, undefined, user_id, [
       { type: 'identity.user.created', timeField: 'created_at', fields: { user_id, username: content, email: 'a@example.org' }, becomes: 'live' },
       ...(chance(0.5) ? [{ type: 'identity.user.profile_updated', timeField: 'updated_at', fields: { user_id, display_name: content }, becomes: 'live' } as const] : []),
-      ...(chance(0.2) ? [{ type: 'identity.user.deleted', timeField: 'deleted_at', fields: { user_id, soft_delete: true }, becomes: 'hidden' } as const] : []),
-      ...(chance(0.2) ? [{ type: 'identity.user.deleted', timeField: 'deleted_at', fields: { user_id, soft_delete: false }, becomes: 'gone' } as const] : []),
+      ...(deletesUsers && chance(0.2) ? [{ type: 'identity.user.deleted', timeField: 'deleted_at', fields: { user_id, soft_delete: true }, becomes: 'hidden' } as const] : []),
+      ...(deletesUsers && chance(0.2) ? [{ type: 'identity.user.deleted', timeField: 'deleted_at', fields: { user_id, soft_delete: false }, becomes: 'gone' } as const] : []),
     ]);
   }
   for (let n = 0; n < items; n++) {

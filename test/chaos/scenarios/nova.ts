@@ -60,7 +60,7 @@ async function flood(context: ChaosContext): Promise<void> {
   const { house, kafka, random, byForm, note, kill, pause } = context;
   const setting = settingOf(house);
   const { topics } = setting;
-  const load = novaLoad({ random, topics, users: byForm(200, 2_000), items: byForm(6_800, 66_500), legacy: true });
+  const load = novaLoad({ random, topics, users: byForm(200, 2_000), items: byForm(6_900, 67_500), legacy: true, deletesUsers: false });
   const sequence = disturbed(load, random, REDELIVERED);
   const wanted = byForm(10_000, 100_000);
   if (load.records.length < wanted) throw new Error(`Made ${load.records.length} events of ${wanted}: give it more items.`);
