@@ -9,6 +9,7 @@ const load = (module: string, name: string): LoadRole => async () => ((await imp
 const LOAD: Readonly<Record<Role, LoadRole>> = {
   worker: load('./worker.js', 'startWorker'),
   ingress: load('./bridges/ingress/role.js', 'startIngress'),
+  nova: load('./bridges/nova/role.js', 'startNova'),
   trigger: load('./bridges/trigger/role.js', 'startTriggerBridge'),
   result: load('./bridges/result/role.js', 'startResultBridge'),
   relay: load('./bridges/relay/role.js', 'startRelay'),
@@ -33,6 +34,7 @@ const program = new Command('npm start --')
 Roles:
   worker   runs workflows and activities
   ingress  starts a deletion for every request on Kafka, and keeps the service inventory
+  nova     keeps the inventory of what exists about each user, by the events of the Nova bus
   trigger  starts DAG runs in Airflow, and watches those that are overdue
   result   gives Airflow's results to the deletions that wait for them
   relay    sends what the outbox holds to Kafka and Temporal

@@ -3,8 +3,9 @@ import { activityInfo, Context } from '@temporalio/activity';
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
 import { createInventoryAuthority } from './activities/inventory-authority.js';
-import { createReconcileActivities } from './activities/reconcile.js';
-import type { ReconcileEvents } from './activities/reconcile.js';
+import { createOwnerInventory } from './activities/owner-counts.js';
+import { createReconcileActivities, type ReconcileEvents } from './activities/reconcile.js';
+import { localInventory } from './activities/subject-inventory.js';
 import { openLedger } from './bridges/ledger-connection.js';
 import { createRuns, mustSee } from './bridges/reconcile/runs.js';
 import { taskQueueFor } from './contracts/names/index.js';
@@ -15,6 +16,7 @@ import { createPace } from './platform/pace.js';
 import { loadPolicies } from './platform/policies.js';
 import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
+import { createSubjectRefs } from './platform/subject-ref.js';
 import { connectClient, connectWorker } from './platform/temporal.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
 
@@ -28,6 +30,7 @@ const STICKY_FOR = '5s';
 export const workerRole = (workflowsPath?: string): StartRole => async (deps: RoleDeps): Promise<RunningRole> => {
   const { config, log, metrics, stopping } = deps;
   const policies = loadPolicies(config);
+  const subjectRefs = createSubjectRefs(config.subjectPeppers);
   installRuntime(log);
   const database = await openLedger('worker', deps);
   const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
@@ -38,6 +41,8 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
       topicPrefix: config.kafka.topicPrefix,
       inventoryMaxStalenessMs: config.inventoryMaxStalenessMs,
       inventoryAuthority: config.inventoryAuthority && createInventoryAuthority(config.inventoryAuthority),
+      inventory: config.owners ? createOwnerInventory({ database, ...config.owners }) : localInventory,
+      subjectRefsOf: (userId) => subjectRefs.candidates(userId),
       tenantPurgeGraceMs: config.tenantPurgeGraceMs,
       tenantPolicy: policies.policyFor({ kind: 'tenant', tenantId: '', emptying: 0 }),
       events: activityEvents(metrics, log),
@@ -128,6 +133,15 @@ export function activityEvents(metrics: Metrics, log: Log): ActivityEvents {
     tenantDecisionNeeded: (tenantId) => {
       metrics.tenantDecisionsNeeded.inc();
       log.warn({ tenantId }, 'the tenant is empty after some, but not only, GDPR deletions: decide whether to erase it (expunge tenant erase)');
+    },
+    inventoryUnavailable: (owner, why) => {
+      metrics.ownerCountsFailed.inc({ owner });
+      log.warn({ owner, why }, 'what exists of a user cannot be asked; deletions of users wait');
+    },
+    verified: (requestId, verdict, residual, again) => {
+      metrics.verifications.inc({ verdict });
+      for (const [kind, n] of Object.entries(residual)) metrics.residual.inc({ kind }, n);
+      if (verdict === 'RESIDUAL') log.error({ requestId, residual, again }, 'something is left of a user after a completed deletion');
     },
     overdue: (requestId) => log.error({ requestId }, 'the deletion is overdue'),
   };

@@ -6,6 +6,7 @@ import type { Activities, CancelAnswer, NotedAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { countAsCancelled, endAsCancelled } from './end-as-cancelled.js';
 import { handOver } from './hand-over.js';
+import { releaseInventory } from './verify.js';
 import { wakeWaitingTenant } from './wake-tenant.js';
 
 /** A parked deletion is moved again: by a person's retry, a join, or because what blocked it has gone. */
@@ -86,6 +87,7 @@ export const cancel =
         // The tenant's row before the attempts: whoever locks both does so in this order.
         await wakeWaitingTenant(deletion);
         deletion.revokeAttempts('the deletion was cancelled');
+        await releaseInventory(deps, deletion);
         countAsCancelled(deps, deletion);
         return { outcome: 'cancelled' };
       }

@@ -1,4 +1,4 @@
-import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct, ReconcileReport } from '../contracts/names/index.js';
+import type { DeletionInput, DeletionStatus, FailureCode, ParkedStatus, PersonAct, ReconcileReport, SubjectCounts, Verdict } from '../contracts/names/index.js';
 import type { Behind, NotOurs, StepCall } from '../store/ledger/step.js';
 
 /** Who asks, and which step of a deletion's workflow it is; and the answer to whoever must not go on. */
@@ -62,7 +62,7 @@ export type TriggerAnswer =
   /** What depends on the service is itself being deleted. */
   | { readonly outcome: 'waiting'; readonly dependants: readonly string[] }
   | { readonly outcome: 'blocked'; readonly dependants: readonly string[] }
-  /** Nobody knows at present what depends on it. */
+  /** Nobody knows at present what depends on it, or what exists of the user. */
   | { readonly outcome: 'stale-inventory' }
   | { readonly outcome: 'provisioned-anew' }
   /** Tenant only: it has services again, and its clean-up was cancelled in this step. */
@@ -137,6 +137,19 @@ export interface EraseCall {
 }
 export type EraseAnswer = { readonly outcome: 'clean-up'; readonly input: DeletionInput } | { readonly outcome: 'refused'; readonly why: string };
 
+export interface VerifyCall {
+  /** The completed request. */
+  readonly requestId: string;
+}
+export type VerifyAnswer =
+  | { readonly outcome: 'stated'; readonly verdict: Verdict; readonly residual: SubjectCounts; /** The request of the deletion that follows. */ readonly again: string | null }
+  /** Something is left that may still go. */
+  | { readonly outcome: 'left'; readonly left: SubjectCounts; readonly deadlineInMs: number }
+  /** Whoever must be asked cannot be asked now. */
+  | { readonly outcome: 'unknown'; readonly deadlineInMs: number }
+  /** The request has no verification. */
+  | { readonly outcome: 'none' };
+
 /** Every activity, by the name that workflows call it. All of them only write to PostgreSQL, at most once per step. */
 export interface Activities {
   claim(call: ClaimCall): Promise<ClaimAnswer>;
@@ -154,6 +167,7 @@ export interface Activities {
   cancel(call: ActCall): Promise<CancelAnswer>;
   decideEmptying(tenantId: string): Promise<TenantAnswer>;
   requestErasure(call: EraseCall): Promise<EraseAnswer>;
+  verify(call: VerifyCall): Promise<VerifyAnswer>;
 }
 
 export interface ReconcileCall {

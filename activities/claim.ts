@@ -7,9 +7,9 @@ import type { Activities, ClaimAnswer, ClaimCall } from './answers.js';
 import { parkNow } from './attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { handOver } from './hand-over.js';
-import { refreshInventoryOf } from './refresh-inventory.js';
 import { retriesSoFar } from './retries.rules.js';
-import { sendAttempt } from './trigger.js';
+import type { CountUser } from './subject-inventory.js';
+import { aheadOf, prepareAttempt, sendAttempt } from './trigger.js';
 
 /**
  * A workflow's first transaction: claims the ledger row for its chain of runs, and sends the first attempt if it can go at
@@ -19,9 +19,9 @@ import { sendAttempt } from './trigger.js';
 export const claim =
   (deps: ActivityDeps): Activities['claim'] =>
   async (call) => {
-    if (call.sendFor !== undefined) await refreshInventoryOf(deps, call.requestId);
+    const countUser = call.sendFor === undefined ? undefined : await prepareAttempt(deps, call);
     return deps.database.transaction(async (tx): Promise<ClaimAnswer> => {
-      const ahead = { inventory: call.sendFor !== undefined && call.kind !== 'user' };
+      const ahead = call.sendFor === undefined ? {} : aheadOf(deps, call);
       const [deletion, lost] = await Promise.all([lockDeletion(tx, call.requestId, ahead), lostOwner(tx, call.requestId)]);
       if (!deletion) return notOurs(`the ledger has no request ${call.requestId}`);
       const { row } = deletion;
@@ -34,7 +34,7 @@ export const claim =
       deletion.change({ claimedRun: call.runId });
       deletion.note({ what: 'claimed', cause: row.claimedRun === null ? 'its workflow has started' : `its workflow ${place?.why ?? 'was terminated'}; another takes it up` });
       if (place) await parkLost(deps, deletion);
-      const ended = await sendAtOnce(deps, deletion, call);
+      const ended = await sendAtOnce(deps, deletion, call, countUser);
       deletion.flush();
       if (ended) return ended;
       const isNew = row.claimedRun === null && lost === undefined;
@@ -43,10 +43,10 @@ export const claim =
   };
 
 /** A new deletion that nothing holds up begins with its first attempt; what stands against that is looked at again by the workflow. */
-async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor }: ClaimCall): Promise<ClaimAnswer | undefined> {
+async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor }: ClaimCall, countUser: CountUser | undefined): Promise<ClaimAnswer | undefined> {
   const { status, attempt, held, input } = deletion.row;
   if (sendFor === undefined || status !== 'PENDING' || attempt > 0 || held || input.graceMs > 0) return undefined;
-  const decision = await sendAttempt(deps, deletion, sendFor);
+  const decision = await sendAttempt(deps, deletion, sendFor, countUser);
   return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED', leftOver: [] } : undefined;
 }
 

@@ -8,6 +8,7 @@ import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
+import { beginVerification } from './verify.js';
 import { causeOf } from './wake-tenant.js';
 
 /**
@@ -43,6 +44,7 @@ async function completeBy(deps: ActivityDeps, deletion: LockedDeletion, attemptN
   deletion.note({ what: 'completed', cause: `SUCCESS of attempt ${attemptNumber}` });
   sendNotification(deletion, 'deletion.completed', `Deletion processed in ${durationMs}ms`);
   sendEvent(deletion, deps.topicPrefix, 'deletion.completed');
+  if (row.kind === 'user' && !row.dryRun) await beginVerification(deps, deletion);
   const leftOver = await settleJoined(deletion, remaining);
   deletion.tx.afterCommit(() => deps.events.ended(row.kind, row.input.policy.lane, 'COMPLETED', durationMs));
   return { outcome: 'completed', durationMs, leftOver };

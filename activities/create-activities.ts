@@ -9,6 +9,7 @@ import { toApplicationFailure } from './failure.js';
 import { join } from './join.js';
 import { confirmEmpty } from './refill.js';
 import { trigger } from './trigger.js';
+import { verify } from './verify.js';
 
 /** Makes every activity of the worker. Their errors leave as ApplicationFailure; `onError` hears of each first. */
 export function createActivities(deps: ActivityDeps, onError: (activity: string, error: unknown) => void): Activities {
@@ -38,5 +39,6 @@ export function createActivities(deps: ActivityDeps, onError: (activity: string,
     cancel: guarded('cancel', cancel(deps)),
     decideEmptying: guarded('decideEmptying', decideEmptying(deps)),
     requestErasure: guarded('requestErasure', requestErasure(deps)),
+    verify: guarded('verify', verify(deps)),
   };
 }

@@ -1,6 +1,7 @@
-import type { DeletionPolicy } from '../contracts/names/index.js';
+import type { DeletionPolicy, SubjectCounts, Verdict } from '../contracts/names/index.js';
 import type { Database } from '../store/database.js';
 import type { InventoryAuthority } from './inventory-authority.js';
+import type { SubjectInventory } from './subject-inventory.js';
 
 /** What has to be counted or told while activities work; labels hold no ids. */
 export interface ActivityEvents {
@@ -12,6 +13,10 @@ export interface ActivityEvents {
   /** A tenant is empty after some, but not only, GDPR deletions: a person should decide about its erasure. */
   tenantDecisionNeeded(tenantId: string): void;
   overdue(requestId: string): void;
+  /** A service that owns users' data did not say what exists of one. */
+  inventoryUnavailable(owner: string, why: string): void;
+  /** What is left of a user after a completed deletion was stated; `again` is the deletion that follows. */
+  verified(requestId: string, verdict: Verdict, residual: SubjectCounts, again: string | null): void;
 }
 
 /** What activities are made from. */
@@ -23,6 +28,10 @@ export interface ActivityDeps {
   readonly inventoryMaxStalenessMs: number;
   /** Asked about a tenant's services before each decision, instead of waiting for its events. */
   readonly inventoryAuthority?: InventoryAuthority | undefined;
+  /** Asked what exists of a user before its deletion is sent, and after it is completed. */
+  readonly inventory: SubjectInventory;
+  /** Every reference that a user may be known by. */
+  readonly subjectRefsOf: (userId: string) => readonly string[];
   /** From TENANT_EMPTY to the trigger of the tenant's clean-up. */
   readonly tenantPurgeGraceMs: number;
   /** The policy of a tenant's clean-up. */

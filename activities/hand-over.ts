@@ -9,6 +9,6 @@ export function handOver(from: LockedDeletion, to: LockedDeletion): void {
   tx.write('UPDATE attempts SET request_id = $2 WHERE request_id = $1', [from.row.requestId, to.row.requestId]);
   tx.write('UPDATE deletions SET duplicate_of = $2 WHERE duplicate_of = $1 AND request_id <> $2', [from.row.requestId, to.row.requestId]);
   // The steps are counted on: it may have been the owner before, and must not take what is asked now for what was asked then.
-  const { attempt, jobId, held, step } = from.row;
-  to.change({ attempt, jobId, held, step, answers: [] });
+  const { attempt, jobId, expected, held, step } = from.row;
+  to.change({ attempt, jobId, expected, held, step, answers: [] });
 }

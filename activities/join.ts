@@ -20,6 +20,8 @@ export const join =
         if (other.row.duplicateOf === deletion.row.requestId) joined.push(requestId);
         if (other.row.status !== 'PENDING' || other.row.claimedRun !== null) continue;
         other.change({ status: 'DUPLICATE', duplicateOf: deletion.row.requestId });
+        // The strongest terms win: what is due for one of them is due for all.
+        if (other.row.dueAt < deletion.row.dueAt) deletion.change({ dueAt: other.row.dueAt });
         other.note({ what: 'joined', cause: `${deletion.row.requestId} is deleting the same subject` });
         sendEvent(other, deps.topicPrefix, 'deletion.joined');
         joined.push(requestId);

@@ -1,21 +1,22 @@
-import { jobIdFor } from '../contracts/names/index.js';
+import { jobIdFor, type SubjectCounts } from '../contracts/names/index.js';
 import { SERVICE_FEED, stalenessMs } from '../store/inventory/feed.js';
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import type { Service } from '../store/inventory/locked-tenant.js';
 import type { ServiceStanding } from '../store/inventory/standing.js';
-import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
+import type { LockedDeletion, ReadAhead } from '../store/ledger/locked-deletion.js';
 import { sendEvent, sendTrigger } from '../store/ledger/outgoing.js';
-import { runStep, type NotOurs } from '../store/ledger/step.js';
+import { runStep, type NotOurs, type StepCall } from '../store/ledger/step.js';
 import type { Activities, TriggerAnswer } from './answers.js';
 import { checkDependants, type DependencyVerdict } from './dependencies.rules.js';
 import type { ActivityDeps } from './deps.js';
 import { cancelWhenRefilled } from './refill.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
+import { askInventory, type CountUser } from './subject-inventory.js';
 
 /** What was decided about an attempt, by whoever owns the deletion. */
 type Decision = Exclude<TriggerAnswer, NotOurs>;
-/** Why an attempt may not be sent now, or the incarnation of the instance that it is sent for. */
-type Permission = { readonly generation: number } | { readonly refusal: Decision };
+/** Why an attempt may not be sent now, or the incarnation of the instance, or what exists of the user, that it is sent for. */
+type Permission = { readonly generation: number; readonly expected?: SubjectCounts } | { readonly refusal: Decision };
 
 /**
  * Emits the next attempt's trigger: attempt, ledger, timeline and outbox row in one transaction. For a service, the check
@@ -24,22 +25,32 @@ type Permission = { readonly generation: number } | { readonly refusal: Decision
 export const trigger =
   (deps: ActivityDeps): Activities['trigger'] =>
   async (call) => {
-    await refreshInventoryOf(deps, call.requestId);
-    return runStep(deps.database, 'trigger', call, (deletion) => sendAttempt(deps, deletion, call.cause), { inventory: call.kind !== 'user' });
+    const countUser = await prepareAttempt(deps, call);
+    return runStep(deps.database, 'trigger', call, (deletion) => sendAttempt(deps, deletion, call.cause, countUser), aheadOf(deps, call));
   };
 
+/** What sending an attempt is sure to ask. */
+export const aheadOf = ({ inventory }: ActivityDeps, { kind }: StepCall): ReadAhead => (kind === 'user' ? inventory.readAhead : { inventory: true });
+
+/** Asks, before the transaction that sends an attempt, whoever has to be asked over HTTP. @returns what tells of a user what exists, if that can be asked */
+export async function prepareAttempt(deps: ActivityDeps, { requestId, kind }: StepCall): Promise<CountUser | undefined> {
+  if (kind !== 'user') await refreshInventoryOf(deps, requestId);
+  return kind === undefined || kind === 'user' ? askInventory(deps, requestId) : undefined;
+}
+
 /** Sends the next attempt of a deletion under its lock, unless something stands against it. @param cause why, in words */
-export async function sendAttempt(deps: ActivityDeps, deletion: LockedDeletion, cause: string): Promise<Decision> {
+export async function sendAttempt(deps: ActivityDeps, deletion: LockedDeletion, cause: string, countUser: CountUser | undefined): Promise<Decision> {
   const { row, now } = deletion;
-  const permission = await permissionFor(deps, deletion);
+  const permission = await permissionFor(deps, deletion, countUser);
   if ('refusal' in permission) return permission.refusal;
 
   const attempt = row.attempt + 1;
   const jobId = jobIdFor(row.requestId, attempt);
   const { dagId, lane } = row.input.policy;
   if (row.attempt > 0) deletion.revokeAttempts(`attempt ${attempt} replaces it`);
-  deletion.insertAttempt({ jobId, attempt, dagId, lane, generation: permission.generation, cause });
-  deletion.change({ status: 'SENT_TO_AIRFLOW', attempt, jobId, sentAt: now, failureCode: null, failureMessage: null, parkedAt: null });
+  const expected = permission.expected ?? null;
+  deletion.insertAttempt({ jobId, attempt, dagId, lane, generation: permission.generation, cause, expected });
+  deletion.change({ status: 'SENT_TO_AIRFLOW', attempt, jobId, expected, sentAt: now, failureCode: null, failureMessage: null, parkedAt: null });
   deletion.note({ what: 'sent to Airflow', cause });
   // The trigger first: the deletion waits for it, and its requests' rows go one after another.
   sendTrigger(deletion, attempt);
@@ -48,10 +59,11 @@ export async function sendAttempt(deps: ActivityDeps, deletion: LockedDeletion, 
   return { outcome: 'sent', attempt };
 }
 
-function permissionFor(deps: ActivityDeps, deletion: LockedDeletion): Promise<Permission> {
+async function permissionFor(deps: ActivityDeps, deletion: LockedDeletion, countUser: CountUser | undefined): Promise<Permission> {
   switch (deletion.row.kind) {
     case 'user':
-      return Promise.resolve({ generation: 0 });
+      // What exists is known before it is erased, or nobody could say afterwards what is left.
+      return countUser ? { generation: 0, expected: await countUser(deletion) } : { refusal: { outcome: 'stale-inventory' } };
     case 'service':
       return permissionForService(deps, deletion);
     case 'tenant':

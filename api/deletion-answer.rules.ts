@@ -3,6 +3,7 @@ import { isFinal, isParked } from '../contracts/names/index.js';
 import type { DeletionStatus } from '../contracts/names/index.js';
 import type { DeletionRecord, TimelineRow } from '../store/ledger/read.js';
 import type { Attempt, Deletion } from '../store/ledger/rows.js';
+import type { Verification } from '../store/ledger/verifications.js';
 import { webUiLink } from './web-ui-link.rules.js';
 import type { WebUi } from './web-ui-link.rules.js';
 
@@ -13,7 +14,7 @@ const isoOrNull = (time: Date | null): string | null => time?.toISOString() ?? n
  * What the API says of a request: the seed's fields first, in the seed's order.
  * @throws TypeError when the row lacks what its kind must have, which the ledger's constraints rule out.
  */
-export function deletionAnswerOf({ deletion, attempts, timeline, joined }: DeletionRecord, webUi: WebUi | undefined): DeletionAnswer {
+export function deletionAnswerOf({ deletion, attempts, timeline, joined, verification, again }: DeletionRecord, webUi: WebUi | undefined): DeletionAnswer {
   const { requestId, status } = deletion;
   const rest = {
     parked: isParked(status),
@@ -32,6 +33,10 @@ export function deletionAnswerOf({ deletion, attempts, timeline, joined }: Delet
     outcome: deletion.outcome,
     joined: [...joined],
     counts: deletion.counts,
+    expected: deletion.expected,
+    verification: verification ? verificationOf(verification) : null,
+    linkedTo: deletion.linkedTo,
+    again,
     traceId: deletion.traceId,
     workflowId: deletion.workflowId,
     attempts: attempts.map(attemptOf),
@@ -80,8 +85,17 @@ const attemptOf = (attempt: Attempt): DeletionAnswer['attempts'][number] => ({
   resultAt: isoOrNull(attempt.resultAt),
   failure: attempt.failureCode === null ? null : { code: attempt.failureCode, message: attempt.errorText },
   counts: attempt.counts,
+  expected: attempt.expected,
   timedOutAt: isoOrNull(attempt.timedOutAt),
   revoked: attempt.revokedAt === null ? null : { at: iso(attempt.revokedAt), why: attempt.revokedWhy },
+});
+
+const verificationOf = ({ verdict, deadlineAt, statedAt, residual, unverifiable }: Verification): NonNullable<DeletionAnswer['verification']> => ({
+  status: verdict ?? 'PENDING',
+  deadlineAt: iso(deadlineAt),
+  statedAt: isoOrNull(statedAt),
+  residual,
+  unverifiable,
 });
 
 const historyEntryOf = (row: TimelineRow): DeletionAnswer['history'][number] => ({

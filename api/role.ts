@@ -3,7 +3,9 @@ import { openLedger } from '../bridges/ledger-connection.js';
 import { ConfigFault } from '../platform/config.js';
 import { createHealth } from '../platform/health.js';
 import type { StartRole } from '../platform/roles.js';
+import { createSubjectRefs } from '../platform/subject-ref.js';
 import { readTenant } from '../store/inventory/read.js';
+import { readSubject } from '../store/subjects/read.js';
 import { readDeletion, readJob, readStats } from '../store/ledger/read.js';
 import { createLedgerGauges } from './ledger-gauges.js';
 import { isLoopback } from './loopback.rules.js';
@@ -24,6 +26,7 @@ export const startApi: StartRole = async (deps) => {
   if (!isLoopback(host)) {
     throw new ConfigFault([{ variable: 'API_HOST', value: host, remedy: 'the API does not ask who calls it and answers with user ids, so it listens on this machine only: set it to 127.0.0.1 or ::1, and let others in through a proxy on this machine that authenticates them' }]);
   }
+  const subjectRefs = createSubjectRefs(config.subjectPeppers);
   const database = await openLedger('api', deps);
   const { uiUrl, namespace } = config.temporal;
   const api = createApi({
@@ -31,6 +34,7 @@ export const startApi: StartRole = async (deps) => {
       deletion: (requestId) => readDeletion(database, requestId),
       job: (jobId) => readJob(database, jobId),
       tenant: (tenantId) => readTenant(database, tenantId),
+      subject: (of) => readSubject(database, 'userId' in of ? subjectRefs.candidates(of.userId) : [of.subjectRef]),
     },
     health,
     log,

@@ -2,13 +2,15 @@ import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify';
 import { PROBLEMS, problemType } from '../contracts/api/problems.js';
 import type { ProblemName } from '../contracts/api/problems.js';
-import { derivedId, incomingId } from '../contracts/topics/index.js';
+import { derivedId, incomingId, personId, subjectRef as subjectRefField } from '../contracts/topics/index.js';
 import type { Health } from '../platform/health.js';
 import type { Log } from '../platform/log.js';
 import type { TenantRecord } from '../store/inventory/read.js';
 import type { DeletionRecord, JobStanding } from '../store/ledger/read.js';
+import type { SubjectRecord } from '../store/subjects/read.js';
 import { deletionAnswerOf } from './deletion-answer.rules.js';
 import { Problem, problemBody } from './problem.js';
+import { subjectAnswerOf } from './subject-answer.rules.js';
 import { tenantAnswerOf } from './tenant-answer.rules.js';
 import type { WebUi } from './web-ui-link.rules.js';
 
@@ -17,6 +19,7 @@ export interface ApiReads {
   deletion(requestId: string): Promise<DeletionRecord | undefined>;
   job(jobId: string): Promise<JobStanding | undefined>;
   tenant(tenantId: string): Promise<TenantRecord | undefined>;
+  subject(of: { readonly subjectRef: string } | { readonly userId: string }): Promise<SubjectRecord>;
 }
 
 export interface ApiDeps {
@@ -45,7 +48,7 @@ export function createApi({ reads, health, log, webUi }: ApiDeps): FastifyInstan
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     done();
   });
-  api.setNotFoundHandler((_request, reply) => answerProblem(reply, 'unknown-path', 'No route has this method and path. Known are GET /api/v1/deletions/{requestId}, /api/v1/jobs/{jobId} and /api/v1/tenants/{tenantId}.'));
+  api.setNotFoundHandler((_request, reply) => answerProblem(reply, 'unknown-path', 'No route has this method and path. Known are GET /api/v1/deletions/{requestId}, /api/v1/jobs/{jobId}, /api/v1/tenants/{tenantId}, /api/v1/subjects/{subjectRef} and /api/v1/subjects/by-user/{userId}.'));
   api.setErrorHandler((error, _request, reply) => {
     if (error instanceof Problem) {
       if (error.cause !== undefined) log.error({ err: error.cause, problem: error.problem }, 'a request could not be answered');
@@ -75,6 +78,16 @@ export function createApi({ reads, health, log, webUi }: ApiDeps): FastifyInstan
     const record = await fromLedger(() => reads.tenant(tenantId));
     if (!record) throw new Problem('unknown-tenant', `The inventory has never heard of a tenant "${tenantId}".`);
     return tenantAnswerOf(record, webUi);
+  });
+
+  api.get<{ Params: { subjectRef: string } }>('/api/v1/subjects/:subjectRef', async ({ params }) => {
+    const subjectRef = idOf(subjectRefField, 'subjectRef', params.subjectRef);
+    return subjectAnswerOf(await fromLedger(() => reads.subject({ subjectRef })));
+  });
+
+  api.get<{ Params: { userId: string } }>('/api/v1/subjects/by-user/:userId', async ({ params }) => {
+    const userId = idOf(personId, 'userId', params.userId);
+    return subjectAnswerOf(await fromLedger(() => reads.subject({ userId })));
   });
 
   api.get<{ Params: { name: string } }>('/problems/:name', ({ params }) => {

@@ -9,7 +9,7 @@ import { CONTESTANTS, type Contestant } from './contestants.js';
 import { KINDS } from './load/requests.js';
 import { openRig, STACK_DIR, type RigAirflow } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
-import { airflowFor, runSection, SECTIONS, type Section, type SectionOptions } from './sections/run-section.js';
+import { airflowFor, needsCommitTimes, runSection, SECTIONS, type Section, type SectionOptions } from './sections/run-section.js';
 import { SCALE_PARTS, type ScalePart } from './sections/scale.js';
 
 interface BenchOptions extends SectionOptions {
@@ -39,8 +39,9 @@ const collected = (text: string, before: readonly string[]): string[] => {
 };
 
 /** Sections that can run on the same stack. */
-function byAirflow(sections: readonly Section[], options: BenchOptions): { airflow: RigAirflow; sections: readonly Section[] }[] {
-  const groups = (['stand-in', 'simulated', 'real'] as const).map((airflow) => ({ airflow, sections: sections.filter((section) => airflowFor(section, options) === airflow) }));
+function byStack(sections: readonly Section[], options: BenchOptions): { airflow: RigAirflow; commitTimes: boolean; sections: readonly Section[] }[] {
+  const groups = (['stand-in', 'simulated', 'real'] as const).flatMap((airflow) =>
+    [false, true].map((commitTimes) => ({ airflow, commitTimes, sections: sections.filter((section) => airflowFor(section, options) === airflow && needsCommitTimes(section) === commitTimes) })));
   return groups.filter((group) => group.sections.length > 0);
 }
 
@@ -60,8 +61,8 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
   const reports: SectionReport[] = [];
   let setting: Setting | undefined;
   try {
-    for (const { airflow, sections: together } of byAirflow(sections, options)) {
-      const rig = await openRig({ airflow, quietWithinMs: options.waitForQuiet * 1000, say, signal: interrupted.signal });
+    for (const { airflow, commitTimes, sections: together } of byStack(sections, options)) {
+      const rig = await openRig({ airflow, commitTimes, quietWithinMs: options.waitForQuiet * 1000, say, signal: interrupted.signal });
       try {
         if (setting === undefined) process.stdout.write(`${settingText(rig.setting)}\n\n`);
         setting ??= rig.setting;
@@ -91,7 +92,7 @@ const program = new Command('npm run bench --')
   .addOption(new Option('--kinds <list>', 'user, service').argParser(listOf({ user: 'user', service: 'service' })).default([...KINDS], 'both'))
   .addOption(new Option('--contestants <list>', 'expunge, normal, local').argParser(listOf<Contestant>({ expunge: CONTESTANTS[0], normal: CONTESTANTS[1], local: CONTESTANTS[2] })).default([...CONTESTANTS], 'all three'))
   .addOption(new Option('--processes <split>', 'a process for each role, or one for all').choices(['apart', 'together']).default('apart'))
-  .option('--burst <n>', 'deletions in the burst', whole)
+  .option('--burst <n>', 'deletions in the burst; with nova, records in each load', whole)
   .option('--seconds <n>', 'length of the steady load', whole)
   .addOption(new Option('--wait-for-quiet <seconds>', 'how long each load may be put off while others keep the machine busy').argParser(whole).default(0, 'not at all'))
   .option('--set <NAME=value>', 'a configuration variable of the roles, of all contestants; may be repeated', collected, [])

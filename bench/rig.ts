@@ -52,12 +52,16 @@ const RETENTION_MS = 86_400_000;
  * is compared with it has no such favour.
  */
 const POSTGRES = { fsync: 'on', full_page_writes: 'on', track_io_timing: 'off' };
+/** Says of each row when it was committed. */
+const COMMIT_TIMES = { track_commit_timestamp: 'on' };
 
 /** Which Airflow: one that answers at once, in this process; the simulator, with its caps and durations; or the real one. */
 export type RigAirflow = 'stand-in' | 'simulated' | 'real';
 
 export interface RigOptions {
   readonly airflow: RigAirflow;
+  /** PostgreSQL keeps the times of commits. */
+  readonly commitTimes: boolean;
   readonly quietWithinMs: number;
   /** Gets lines about the progress. */
   readonly say: (text: string) => void;
@@ -65,7 +69,7 @@ export interface RigOptions {
 }
 
 /** Starts the stack and sets it up. @throws what the stack throws; nothing is left running then. */
-export async function openRig({ airflow: airflowIs, quietWithinMs, say, signal }: RigOptions): Promise<Rig> {
+export async function openRig({ airflow: airflowIs, commitTimes, quietWithinMs, say, signal }: RigOptions): Promise<Rig> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -74,7 +78,7 @@ export async function openRig({ airflow: airflowIs, quietWithinMs, say, signal }
     say(`starting Temporal, Kafka, PostgreSQL${airflowIs === 'stand-in' ? '' : ` and Airflow (${airflowIs})`}`);
     const stack = await startStack({
       environment: { ...environment, ERASERS_FILE: erasersFile },
-      dir: STACK_DIR, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: POSTGRES }, signal,
+      dir: STACK_DIR, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: { ...POSTGRES, ...(commitTimes && COMMIT_TIMES) } }, signal,
     });
     closing.push(() => stack.stop());
     const log = createLog({ level: 'fatal' });

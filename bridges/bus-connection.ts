@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { createConsumer, type Consumer, type ConsumerOptions } from '../bus/consumer.js';
+import { createConsumer, type ConsumerOptions } from '../bus/consumer.js';
 import { createDeadLetters } from '../bus/dead-letters.js';
 import { createKafka, type KafkaClient } from '../bus/kafka.js';
 import type { MessageHandler } from '../bus/messages.js';
@@ -7,6 +7,7 @@ import { createProducer, type Producer } from '../bus/producer.js';
 import { consumerGroup } from '../contracts/names/index.js';
 import type { KafkaConfig } from '../platform/config.js';
 import type { Role, RoleDeps } from '../platform/roles.js';
+import { createLagReporter } from './consumer-lag.js';
 import { periodically } from './periodically.js';
 
 const LAG_EVERY_MS = 10_000;
@@ -47,7 +48,7 @@ export function consumeAs(role: Role, kafka: KafkaClient, makeRoutes: (producer:
     ...options,
   });
   void consumer.start();
-  const lag = periodically(lagReporter(consumer, groupId, metrics), { name: 'consumer lag', everyMs: LAG_EVERY_MS, log });
+  const lag = periodically(createLagReporter(consumer, groupId, metrics), { name: 'consumer lag', everyMs: LAG_EVERY_MS, log });
   return {
     producer,
     healthy: () => consumer.healthy(),
@@ -55,16 +56,5 @@ export function consumeAs(role: Role, kafka: KafkaClient, makeRoutes: (producer:
       await Promise.all([consumer.stop(DRAIN_MS), lag.stop()]);
       await producer.close();
     },
-  };
-}
-
-/** Reports how far behind the partitions of this process are. A partition that moved away is reported by its new reader only. */
-function lagReporter(consumer: Pick<Consumer, 'lag'>, group: string, { consumerLag }: RoleDeps['metrics']): () => Promise<void> {
-  let reported: readonly { readonly topic: string; readonly partition: number }[] = [];
-  return async () => {
-    const partitions = await consumer.lag();
-    for (const { topic, partition } of reported) consumerLag.remove({ group, topic, partition: String(partition) });
-    for (const { topic, partition, lag } of partitions) consumerLag.set({ group, topic, partition: String(partition) }, lag);
-    reported = partitions;
   };
 }

@@ -1,6 +1,6 @@
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { WorkflowOptions } from '@temporalio/client';
-import { DEFAULT_LANE, SEARCH_ATTRIBUTES, taskQueueFor, tenantWorkflowId, type DeletionInput, type Subject } from '../contracts/names/index.js';
+import { DEFAULT_LANE, SEARCH_ATTRIBUTES, taskQueueFor, tenantWorkflowId, verificationWorkflowId, type DeletionInput, type Subject, type VerificationInput } from '../contracts/names/index.js';
 
 type AttributeName = keyof typeof SEARCH_ATTRIBUTES;
 
@@ -42,6 +42,15 @@ export const tenantStart = (tenantId: string): StartDetails => ({
   typedSearchAttributes: attributes({ TenantId: tenantId }),
   staticSummary: `Watch over tenant ${tenantId}`,
   staticDetails: `Decides whether tenant \`${tenantId}\` is empty, tells of it, and carries its clean-up through when every deletion was in GDPR mode.`,
+});
+
+/** How the verification of a completed deletion is started. */
+export const verificationStart = ({ requestId, lane }: VerificationInput): StartDetails => ({
+  workflowId: verificationWorkflowId(requestId),
+  taskQueue: taskQueueFor(lane),
+  typedSearchAttributes: attributes({ RequestId: requestId }),
+  staticSummary: `Verify ${requestId}`,
+  staticDetails: `Looks at what is left of the user after the completed request \`${requestId}\`, and states it at the deadline. Signal: \`recheck\`, to look now.`,
 });
 
 function described(subject: Subject): string {

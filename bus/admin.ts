@@ -23,8 +23,8 @@ export interface TopicChanges {
 }
 
 /**
- * Makes the topics that are missing and adds partitions where there are fewer; running it again changes nothing.
- * An existing topic keeps its configuration and any partitions it has beyond.
+ * Makes the topics that are missing and adds partitions where there are fewer, but for topics of others; running it again
+ * changes nothing. An existing topic keeps its configuration and any partitions it has beyond.
  * @param replicationFactor the broker's default if left out
  */
 export const createTopics = (kafka: KafkaClient, specs: readonly TopicSpec[], { log, replicationFactor = -1 }: { readonly log: BusLog; readonly replicationFactor?: number }): Promise<TopicChanges> =>
@@ -34,7 +34,7 @@ export const createTopics = (kafka: KafkaClient, specs: readonly TopicSpec[], { 
     if (missing.length > 0) {
       await createMissing(admin, missing, replicationFactor);
     }
-    const existing = specs.filter(({ topic }) => known.has(topic));
+    const existing = specs.filter(({ topic, ofOthers }) => known.has(topic) && ofOthers !== true);
     const grown: string[] = [];
     if (existing.length > 0) {
       const { topics } = await admin.fetchTopicMetadata({ topics: existing.map(({ topic }) => topic) });

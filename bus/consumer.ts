@@ -8,12 +8,15 @@ import { GroupSession } from './group-session.js';
 import { type KafkaClient, rootCause } from './kafka.js';
 import { KeyedDispatcher } from './keyed-dispatcher.js';
 import type { BusLog, ConsumerMetrics, MessageHandler } from './messages.js';
+import { createOutageLog } from './outage-log.js';
 
 export interface ConsumerOptions {
   readonly kafka: KafkaClient;
   readonly groupId: string;
   /** Handler by topic. A topic that does not exist yet is waited for; the others are read meanwhile. */
   readonly routes: Readonly<Record<string, MessageHandler>>;
+  /** Topics of the routes that may never exist: read once they do, and not missed until then. */
+  readonly optionalTopics?: readonly string[];
   readonly deadLetters: DeadLetters;
   readonly log: BusLog;
   /** Messages of one partition that are not done; may be exceeded by what one fetch brings. Default 500. */
@@ -61,6 +64,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const aliveWithinMs = Math.max(60_000, 3 * sessionTimeoutMs);
   const dispatcher = new KeyedDispatcher(options.maxConcurrency ?? 64);
   const finishedLate = new FinishedLate();
+  const logOutage = createOutageLog(log);
   const stopping = new AbortController();
   let session: GroupSession | undefined;
   let running: Promise<void> | undefined;
@@ -79,7 +83,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       retryCapMs: options.retryCapMs ?? 10_000,
       orderOf: options.orderOf ?? orderByKey,
       onOutage: (outage) => {
-        log.warn({ topic: outage.topic, partition: outage.partition, offset: outage.offset, attempt: outage.attempt, waitMs: outage.waitMs, err: outage.error }, 'a message waits for an outage to end');
+        logOutage(outage);
         options.onOutage?.(outage);
       },
     });
@@ -120,7 +124,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   const readableTopics = async (): Promise<readonly string[]> => {
     const known = await existingTopics(kafka);
-    const [present, missing] = [Object.keys(options.routes).filter((topic) => known.has(topic)), Object.keys(options.routes).filter((topic) => !known.has(topic))];
+    const present = Object.keys(options.routes).filter((topic) => known.has(topic));
+    const missing = Object.keys(options.routes).filter((topic) => !known.has(topic) && !options.optionalTopics?.includes(topic));
     if (missing.length > 0) log.warn({ groupId, missing }, 'topics are missing and waited for; create them with: expunge setup');
     return present;
   };

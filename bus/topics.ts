@@ -1,4 +1,5 @@
-import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../contracts/names/index.js';
+import { deadLetterTopic, deletionEventsTopic, TOPICS, type NovaTopics } from '../contracts/names/index.js';
+import { novaTopicNames } from '../contracts/topics/index.js';
 
 /** A topic as it must be. */
 export interface TopicSpec {
@@ -6,6 +7,8 @@ export interface TopicSpec {
   readonly partitions: number;
   /** Topic configuration by Kafka's names. */
   readonly configs: Readonly<Record<string, string>>;
+  /** Belongs to others: made where it is missing, and else left as it is. */
+  readonly ofOthers?: true;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -38,8 +41,23 @@ export const deadLetterSpec = (name: string): TopicSpec => ({ topic: deadLetterT
 /** Topics of the main job that Expunge reads. */
 export const READ_TOPICS = [TOPICS.userDeletionRequest, TOPICS.serviceDeletionRequest, TOPICS.serviceEvents, TOPICS.airflowTrigger, TOPICS.airflowResult] as const;
 
-/** Every topic of the main job, and the dead letters of those that are read. */
-export const topicSpecs = (prefix: string): readonly TopicSpec[] => [
-  ...[...READ_TOPICS, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(prefix)].map((name) => topic(name, 30)),
-  ...READ_TOPICS.map(deadLetterSpec),
-];
+/** The topics of the Nova bus as its own document has them; how many partitions the last two have it does not say. */
+const novaTopicSpecs = ({ content, media, identity, message }: NovaTopics): readonly TopicSpec[] =>
+  ([[content, 6], [media, 3], [identity, DEFAULT_PARTITIONS], [message, DEFAULT_PARTITIONS]] as const).map(([name, partitions]) => ({ ...topic(name, 30), partitions, ofOthers: true }));
+
+/** Names of topics, as they are configured. */
+export interface TopicNames {
+  /** Names `<prefix>.deletion.events`. */
+  readonly topicPrefix: string;
+  readonly novaTopics: NovaTopics;
+}
+
+/** Every topic of Expunge's own, those of the Nova bus but for its legacy ones, and the dead letters of those that are read. Each once. */
+export function topicSpecs({ topicPrefix, novaTopics }: TopicNames): readonly TopicSpec[] {
+  const specs = [
+    ...[...READ_TOPICS, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(topicPrefix)].map((name) => topic(name, 30)),
+    ...novaTopicSpecs(novaTopics),
+    ...[...READ_TOPICS, ...novaTopicNames(novaTopics)].map(deadLetterSpec),
+  ];
+  return [...new Map(specs.toReversed().map((spec) => [spec.topic, spec])).values()].toReversed();
+}

@@ -3,9 +3,11 @@ import { deletionAnswer, jobAnswer } from '../contracts/api/deletions.js';
 import type { DeletionAnswer, JobAnswer } from '../contracts/api/deletions.js';
 import { problemAnswer, problemType } from '../contracts/api/problems.js';
 import type { ProblemAnswer } from '../contracts/api/problems.js';
+import { subjectAnswer } from '../contracts/api/subjects.js';
+import type { SubjectAnswer } from '../contracts/api/subjects.js';
 import { tenantAnswer } from '../contracts/api/tenants.js';
 import type { TenantAnswer } from '../contracts/api/tenants.js';
-import { derivedId, incomingId } from '../contracts/topics/index.js';
+import { derivedId, incomingId, personId, subjectRef as subjectRefField } from '../contracts/topics/index.js';
 import { causeOf, ClientFault } from './faults.js';
 
 /** What can be read of the API. All throw ClientFault: usage (no id), not-found, unreachable. */
@@ -13,6 +15,8 @@ export interface ApiReader {
   deletion(requestId: string): Promise<DeletionAnswer>;
   job(jobId: string): Promise<JobAnswer>;
   tenant(tenantId: string): Promise<TenantAnswer>;
+  subject(subjectRef: string): Promise<SubjectAnswer>;
+  subjectOfUser(userId: string): Promise<SubjectAnswer>;
 }
 
 const TIMEOUT_MS = 15_000;
@@ -34,6 +38,8 @@ export function createApiReader(apiUrl: string, fetchImpl: typeof fetch = fetch)
     deletion: async (requestId) => read(deletionAnswer, `/api/v1/deletions/${segment(derivedId, 'requestId', requestId)}`),
     job: async (jobId) => read(jobAnswer, `/api/v1/jobs/${segment(derivedId, 'jobId', jobId)}`),
     tenant: async (tenantId) => read(tenantAnswer, `/api/v1/tenants/${segment(incomingId, 'tenantId', tenantId)}`),
+    subject: async (subjectRef) => read(subjectAnswer, `/api/v1/subjects/${segment(subjectRefField, 'subjectRef', subjectRef)}`),
+    subjectOfUser: async (userId) => read(subjectAnswer, `/api/v1/subjects/by-user/${segment(personId, 'userId', userId)}`),
   };
 }
 

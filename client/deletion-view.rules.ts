@@ -1,5 +1,5 @@
 import type { DeletionAnswer } from '../contracts/api/deletions.js';
-import type { ActAnswer } from '../contracts/names/index.js';
+import { countsInWords, type ActAnswer } from '../contracts/names/index.js';
 import { listOf, printable, shownSpan, shownTime, tableOf } from './terminal.js';
 
 type HistoryEntry = DeletionAnswer['history'][number];
@@ -42,6 +42,10 @@ export function deletionView(deletion: DeletionAnswer): string {
     ['reason', deletion.reason],
     ['Airflow run', deletion.airflow_ref],
     ['counts', counts && Object.entries(counts).map(([name, n]) => `${name} ${n}`).join(', ')],
+    ['expected', deletion.expected && countsInWords(deletion.expected)],
+    ['verified', deletion.verification && verificationInWords(deletion.verification)],
+    ['follows', deletion.linkedTo],
+    ['deleted again by', deletion.again],
     ['joined by', deletion.joined.join(', ')],
     ['trace', deletion.traceId],
     ['workflow', deletion.links.temporal ?? deletion.workflowId],
@@ -52,6 +56,23 @@ export function deletionView(deletion: DeletionAnswer): string {
   );
   const lived = tableOf(['at', 'what', 'status', 'attempt', 'why', 'by'], history.map((entry) => [shownTime(entry.at), entry.what, entry.status, String(entry.attempt), causeOf(entry), entry.by ?? '']));
   return [summary, ...(attempts.length > 0 ? [tried] : []), lived].join('\n\n');
+}
+
+/** What is left of a user, in words. */
+function verificationInWords({ status, deadlineAt, residual, unverifiable }: NonNullable<DeletionAnswer['verification']>): string {
+  const unseen = Object.keys(unverifiable).length > 0 ? `; nobody can tell whether this is gone: ${countsInWords(unverifiable)}` : '';
+  switch (status) {
+    case 'PENDING':
+      return `not yet: what is left is stated by ${shownTime(deadlineAt)}`;
+    case 'CLEAN':
+      return 'nothing is left';
+    case 'NOTHING_KNOWN':
+      return 'nothing was known to exist: there was nothing to verify';
+    case 'RESIDUAL':
+      return `LEFT: ${countsInWords(residual)}${unseen}`;
+    case 'UNVERIFIABLE':
+      return `nothing is left of what can be verified${unseen}`;
+  }
 }
 
 function resultOf({ result, failure, timedOutAt, revoked }: DeletionAnswer['attempts'][number]): string {

@@ -9,8 +9,10 @@ import { createLog } from '../platform/log.js';
 import type { Cli } from './cli.js';
 import { addDeletionCommands } from './commands/deletions.js';
 import { addMakeCurrentCommand } from './commands/make-current.js';
+import { addOutboxCommands } from './commands/outbox.js';
 import { addRequestCommands } from './commands/request.js';
 import { addSetupCommand } from './commands/setup.js';
+import { addSubjectCommands } from './commands/subjects.js';
 import { addTenantCommands } from './commands/tenants.js';
 import { createConnections } from './connections.js';
 import { createExpungeClient } from './expunge-client.js';
@@ -33,7 +35,8 @@ Exit codes:
   4  refused: the answer says why
   5  a part cannot be reached: the answer names it and its variable
 
-Reads go to the API at EXPUNGE_API_URL, requests to Kafka at KAFKA_BROKERS, acts to Temporal at TEMPORAL_ADDRESS.
+Reads go to the API at EXPUNGE_API_URL, requests to Kafka at KAFKA_BROKERS, acts to Temporal at TEMPORAL_ADDRESS,
+the outbox commands to PostgreSQL at DATABASE_URL.
 The README lists all variables.`;
 
 /** Runs one command. @returns its exit code */
@@ -74,6 +77,8 @@ function programOf(cli: Cli): Command {
   addRequestCommands(program, cli);
   addDeletionCommands(program, cli);
   addTenantCommands(program, cli);
+  addSubjectCommands(program, cli);
+  addOutboxCommands(program, cli);
   addSetupCommand(program, cli);
   addMakeCurrentCommand(program, cli);
   return program;

@@ -45,6 +45,12 @@ const terms = {
   parkingWindow: duration(1).optional(),
   dueIn: duration(1).optional(),
 };
+/** What is said of users only: how what is left after a completed deletion is looked for, and what it leads to. */
+const verificationTerms = {
+  verificationDeadline: duration(1).optional(),
+  onResidual: z.enum(['alert', 'delete-again'], 'write alert or delete-again').optional(),
+  deleteAgainAtMost: whole(0, 10).optional(),
+};
 /** What a kind or a service type may say besides. */
 const placedTerms = { dagId: dagId.optional(), lane: laneName.optional(), ...terms };
 
@@ -55,7 +61,7 @@ const placedTerms = { dagId: dagId.optional(), lane: laneName.optional(), ...ter
 export const policyFileSchema = closed({
   defaults: closed(terms).optional(),
   kinds: closed({
-    user: closed(placedTerms).optional(),
+    user: closed({ ...placedTerms, ...verificationTerms }).optional(),
     service: closed(placedTerms).optional(),
     tenant: closed(placedTerms).optional(),
   }).optional(),

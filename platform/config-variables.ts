@@ -35,8 +35,16 @@ const positiveDuration = duration.refine((ms) => ms > 0, 'write a duration longe
 
 const yesOrNo = z.string().trim().toLowerCase().pipe(z.enum(['true', 'false'], 'write true or false')).transform((value) => value === 'true');
 
+/** An activity has half a minute beside its transaction. */
+const MOST_OWNER_TIMEOUT_MS = 20_000;
+
+/** The roll-back switch of the source document: present, and neither `false` nor `0`. */
+const presence = z.string().transform((value) => !['false', '0'].includes(value.trim().toLowerCase()));
+
 const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, ''))
   .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
+
+const topicName = text.regex(/^[A-Za-z0-9._-]{1,249}$/, 'write letters, digits, dots, _ and - only');
 
 const databaseUrl = z.string().trim()
   .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
@@ -60,7 +68,7 @@ const peppers = z.string().trim().transform((value, ctx): Pepper[] => {
   return found;
 });
 
-const KAFKA_ROLES = ['ingress', 'trigger', 'result', 'relay', 'api'] as const;
+const KAFKA_ROLES = ['ingress', 'nova', 'trigger', 'result', 'relay', 'api'] as const;
 const DATABASE_ROLES = ['worker', ...KAFKA_ROLES] as const;
 
 const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<VariableMeta, 'description'> = {}): S => {
@@ -72,6 +80,10 @@ const about = <S extends z.ZodType>(schema: S, description: string, more: Omit<V
 export const VARIABLES = {
   KAFKA_BROKERS: about(brokers.optional(), 'Kafka bootstrap servers, `host:port`, with commas between', { requiredBy: KAFKA_ROLES }),
   KAFKA_TOPIC_PREFIX: about(text.regex(/^[A-Za-z0-9._-]{1,100}$/, 'write letters, digits, dots, _ and - only').prefault('nova'), 'Prefix of the topics `<prefix>.deletion.events` and `<prefix>.content.events`'),
+  KAFKA_IDENTITY_EVENTS_TOPIC: about(topicName.prefault('nova.identity.events'), 'Topic of the events of users, from the service of identities'),
+  KAFKA_MEDIA_EVENTS_TOPIC: about(topicName.optional(), 'Topic of the events of media; `nova.media.events` when neither this nor KAFKA_EVENTS_TOPIC is set'),
+  KAFKA_EVENTS_TOPIC: about(topicName.optional(), 'Another name of KAFKA_MEDIA_EVENTS_TOPIC, which goes first'),
+  KAFKA_MESSAGE_EVENTS_TOPIC: about(topicName.prefault('nova.message.events'), 'Topic of the events of messages; the older `message_persisted` and `message_deleted` are read too'),
   KAFKA_SASL_MECHANISM: about(text.toLowerCase().pipe(z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], 'write plain, scram-sha-256 or scram-sha-512')).optional(), 'SASL mechanism: plain, scram-sha-256 or scram-sha-512; needs user name and password'),
   KAFKA_SASL_USERNAME: about(text.optional(), 'SASL user name'),
   KAFKA_SASL_PASSWORD: about(z.string().optional(), 'SASL password', { secret: true }),
@@ -89,7 +101,7 @@ export const VARIABLES = {
   AIRFLOW_TOKEN: about(text.optional(), 'Airflow bearer token, instead of user and password', { secret: true }),
   AIRFLOW_REQUEST_TIMEOUT: about(positiveDuration.prefault('30s'), 'Airflow’s answer is waited for no longer; the request is then made again'),
   AIRFLOW_DAG_MISSING_GRACE: about(duration.prefault('60s'), 'How long a DAG may be missing before its deletion fails with DAG_NOT_FOUND'),
-  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'api'] }),
+  SUBJECT_PEPPER: about(peppers.optional(), 'Secret that user ids are hashed with, 16 characters or more; to rotate it, `v2:new,v1:old`', { secret: true, requiredBy: ['worker', 'ingress', 'nova', 'api'] }),
   SOFT_DELETE_GRACE: about(duration.prefault('30d'), 'Wait after a soft deletion, during which it can be cancelled'),
   POLICY_FILE: about(text.optional(), 'Policies by service type; `deploy/policies.yaml` when left out'),
   RESULT_TIMEOUT: about(positiveDuration.prefault('24h'), 'How long Airflow’s result is awaited, where the policy file says nothing'),
@@ -98,10 +110,18 @@ export const VARIABLES = {
   MAX_RETRY_BACKOFF: about(duration.prefault('1h'), 'Longest wait between retries'),
   PARKING_WINDOW: about(positiveDuration.prefault('7d'), 'A parked deletion is told of again this often'),
   DUE_IN: about(positiveDuration.prefault('30d'), 'Receipt to due date (GDPR 12(3))'),
+  VERIFICATION_DEADLINE: about(positiveDuration.prefault('24h'), 'From a user’s completed deletion to the statement of what is left, where the policy file says nothing'),
   TENANT_PURGE_GRACE: about(duration.prefault('24h'), 'Wait between a tenant’s last service and its clean-up'),
   INVENTORY_MAX_STALENESS: about(positiveDuration.prefault('30s'), 'Older than this the service inventory decides nothing'),
   SERVICE_INVENTORY_URL: about(httpUrl.optional(), 'Authority over the service inventory, asked over HTTP before each decision instead of waiting for its events (docs/architecture.md)'),
   SERVICE_INVENTORY_TOKEN: about(text.optional(), 'Bearer token for the authority', { secret: true }),
+  ENABLE_DIRECT_CALL: about(presence.optional(), 'Set, and neither `false` nor `0`: what exists of a user is asked from the services that own it instead of the local index (docs/operations.md)'),
+  CONTENT_SERVICE_URL: about(httpUrl.optional(), 'Address of content-service, for ENABLE_DIRECT_CALL; its contract is docs/owner-counts.openapi.yaml'),
+  MEDIA_SERVICE_URL: about(httpUrl.optional(), 'Address of media-service, for ENABLE_DIRECT_CALL'),
+  MESSAGING_SERVICE_URL: about(httpUrl.optional(), 'Address of the messaging service, for ENABLE_DIRECT_CALL'),
+  IDENTITY_SERVICE_URL: about(httpUrl.optional(), 'Address of identity-service, for ENABLE_DIRECT_CALL'),
+  OWNER_COUNTS_TOKEN: about(text.optional(), 'Bearer token for the owning services', { secret: true }),
+  OWNER_COUNTS_TIMEOUT: about(positiveDuration.refine((ms) => ms <= MOST_OWNER_TIMEOUT_MS, 'write 20s or less').prefault('2s'), 'An owning service’s answer is waited for no longer; the question is then asked again'),
   WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
   RECONCILE_EVERY: about(positiveDuration.prefault('5m'), 'How often the ledger is compared with Temporal; `expunge setup` makes the schedule'),
   RECONCILE_QUIET: about(duration.prefault('1m'), 'A deletion that has shown a sign of life since is not compared'),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { contentEventsTopic, type NovaTopics, type OwnerService } from '../contracts/names/index.js';
 import { aboutVariable, VARIABLES } from './config-variables.js';
 import type { ParsedVariables, VariableName } from './config-variables.js';
 import type { Role } from './role-names.js';
@@ -30,6 +31,8 @@ export class ConfigFault extends Error {
 export interface KafkaConfig {
   readonly brokers: readonly string[];
   readonly topicPrefix: string;
+  /** The topics of the Nova bus. */
+  readonly novaTopics: NovaTopics;
   readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string };
   /** PEM texts; an empty object means TLS with the system's authorities. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
@@ -61,7 +64,7 @@ export interface Config {
   readonly policy: {
     readonly file?: string;
     /** What the policy file leaves open. */
-    readonly defaults: { readonly resultTimeoutMs: number; readonly autoRetries: number; readonly retryBackoffMs: number; readonly maxRetryBackoffMs: number; readonly parkingWindowMs: number; readonly dueInMs: number; readonly workerSlots: number };
+    readonly defaults: { readonly resultTimeoutMs: number; readonly autoRetries: number; readonly retryBackoffMs: number; readonly maxRetryBackoffMs: number; readonly parkingWindowMs: number; readonly dueInMs: number; readonly verificationDeadlineMs: number; readonly workerSlots: number };
   };
   readonly softDeleteGraceMs: number;
   readonly tenantPurgeGraceMs: number;
@@ -70,6 +73,8 @@ export interface Config {
   readonly inventoryAuthority?: { readonly url: string; readonly token?: string | undefined };
   /** How the ledger is compared with Temporal. */
   readonly reconcile: { readonly everyMs: number; readonly quietMs: number; readonly perSecond: number };
+  /** Asked over HTTP what exists of a user; without it the local index tells. */
+  readonly owners?: { readonly urls: Readonly<Record<OwnerService, string>>; readonly token?: string | undefined; readonly timeoutMs: number };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
   readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined; /** Which release the workers are, by Worker Versioning. */ readonly version?: WorkerVersion };
   readonly api: { readonly host: string; readonly port: number };
@@ -107,6 +112,8 @@ export function loadConfig(env: Environment = process.env, { roles = [] }: { rea
   return shape(parsed.data, tls, temporal);
 }
 
+const OWNER_URLS = ['CONTENT_SERVICE_URL', 'MEDIA_SERVICE_URL', 'MESSAGING_SERVICE_URL', 'IDENTITY_SERVICE_URL'] as const satisfies readonly VariableName[];
+
 /** Variables that make sense only together. */
 function togetherFaults(given: Environment): Fault[] {
   const needs = (variable: VariableName, ...others: VariableName[]): Fault[] =>
@@ -121,6 +128,7 @@ function togetherFaults(given: Environment): Fault[] {
     ...needs('WORKER_DEPLOYMENT', 'WORKER_BUILD_ID'),
     ...needs('WORKER_BUILD_ID', 'WORKER_DEPLOYMENT'),
   ];
+  if (given.ENABLE_DIRECT_CALL !== undefined && VARIABLES.ENABLE_DIRECT_CALL.safeParse(given.ENABLE_DIRECT_CALL).data === true) faults.push(...needs('ENABLE_DIRECT_CALL', ...OWNER_URLS));
   const tlsFiles = (['KAFKA_TLS_CA', 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'] as const).filter((name) => given[name] !== undefined);
   if (tlsFiles.length > 0 && given.KAFKA_TLS?.trim().toLowerCase() !== 'true') faults.push({ variable: 'KAFKA_TLS', remedy: `not true, though ${tlsFiles.join(', ')} is set: set it to true, or leave the files out` });
   if (given.AIRFLOW_TOKEN !== undefined && given.AIRFLOW_USERNAME !== undefined) faults.push({ variable: 'AIRFLOW_TOKEN', remedy: 'set as well as AIRFLOW_USERNAME: leave one of them out' });
@@ -182,6 +190,12 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     kafka: {
       get brokers() { return demanded('KAFKA_BROKERS'); },
       topicPrefix: vars.KAFKA_TOPIC_PREFIX,
+      novaTopics: {
+        content: contentEventsTopic(vars.KAFKA_TOPIC_PREFIX),
+        media: vars.KAFKA_MEDIA_EVENTS_TOPIC ?? vars.KAFKA_EVENTS_TOPIC ?? 'nova.media.events',
+        identity: vars.KAFKA_IDENTITY_EVENTS_TOPIC,
+        message: vars.KAFKA_MESSAGE_EVENTS_TOPIC,
+      },
       ...(mechanism && username !== undefined && password !== undefined ? { sasl: { mechanism, username, password } } : {}),
       ...(vars.KAFKA_TLS ? { tls } : {}),
     },
@@ -197,13 +211,18 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     get subjectPeppers() { return demanded('SUBJECT_PEPPER'); },
     policy: {
       ...(vars.POLICY_FILE === undefined ? {} : { file: vars.POLICY_FILE }),
-      defaults: { resultTimeoutMs: vars.RESULT_TIMEOUT, autoRetries: vars.AUTO_RETRIES, retryBackoffMs: vars.RETRY_BACKOFF, maxRetryBackoffMs: vars.MAX_RETRY_BACKOFF, parkingWindowMs: vars.PARKING_WINDOW, dueInMs: vars.DUE_IN, workerSlots: vars.WORKER_ACTIVITY_SLOTS },
+      defaults: { resultTimeoutMs: vars.RESULT_TIMEOUT, autoRetries: vars.AUTO_RETRIES, retryBackoffMs: vars.RETRY_BACKOFF, maxRetryBackoffMs: vars.MAX_RETRY_BACKOFF, parkingWindowMs: vars.PARKING_WINDOW, dueInMs: vars.DUE_IN, verificationDeadlineMs: vars.VERIFICATION_DEADLINE, workerSlots: vars.WORKER_ACTIVITY_SLOTS },
     },
     softDeleteGraceMs: vars.SOFT_DELETE_GRACE,
     tenantPurgeGraceMs: vars.TENANT_PURGE_GRACE,
     inventoryMaxStalenessMs: vars.INVENTORY_MAX_STALENESS,
     ...(vars.SERVICE_INVENTORY_URL === undefined ? {} : { inventoryAuthority: { url: vars.SERVICE_INVENTORY_URL, token: vars.SERVICE_INVENTORY_TOKEN } }),
     reconcile: { everyMs: vars.RECONCILE_EVERY, quietMs: vars.RECONCILE_QUIET, perSecond: vars.RECONCILE_RATE },
+    ...(vars.ENABLE_DIRECT_CALL !== true ? {} : { owners: {
+      urls: { 'content-service': demanded('CONTENT_SERVICE_URL'), 'media-service': demanded('MEDIA_SERVICE_URL'), messaging: demanded('MESSAGING_SERVICE_URL'), 'identity-service': demanded('IDENTITY_SERVICE_URL') },
+      token: vars.OWNER_COUNTS_TOKEN,
+      timeoutMs: vars.OWNER_COUNTS_TIMEOUT,
+    } }),
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
     worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE, ...(vars.WORKER_DEPLOYMENT !== undefined && vars.WORKER_BUILD_ID !== undefined && { version: { deploymentName: vars.WORKER_DEPLOYMENT, buildId: vars.WORKER_BUILD_ID } }) },
     api: { host: vars.API_HOST, port: vars.API_PORT },

@@ -3,6 +3,9 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** From one second to thirty days: a deletion may take a moment or its whole legal month. */
 const DELETION_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400];
 
+/** From what is hardly noticed to what calls for attention. */
+const DELAY_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
+
 /** All that Expunge counts. Labels hold kinds, lanes, statuses, topics and codes; never an id. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -33,10 +36,17 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
     reconcilerMended: counter('expunge_reconciler_mended_total', 'Live deletions that Temporal did not carry out as the ledger had it, by how they were mended', 'kind', 'mend'),
     reconcilerFailed: counter('expunge_reconciler_failed_total', 'Live deletions that could not be mended'),
     requestConflicts: counter('expunge_request_conflicts_total', 'Request ids that came for a second subject'),
+    subjectEvents: counter('expunge_subject_events_total', 'Events of the Nova bus, by what became of them', 'type', 'outcome'),
+    subjectEventDelay: new Histogram({ name: 'expunge_subject_event_delay_seconds', help: 'Stamp of an event in Kafka to its place in the subject inventory', buckets: DELAY_SECONDS, registers }),
+    resurrections: counter('expunge_resurrections_total', 'Events that tell of something that exists about a subject after its erasure', 'kind'),
     triggersHandled: counter('expunge_triggers_handled_total', 'Triggers that the trigger bridge is done with: posted, known already, skipped or failed', 'lane', 'outcome'),
     resultsSpoken: counter('expunge_results_spoken_total', 'Results that the watcher published because a run could not', 'lane', 'status'),
     results: counter('expunge_results_total', 'Results from Airflow, by what became of them', 'status', 'outcome'),
     airflowRequests: counter('expunge_airflow_requests_total', 'Requests to Airflow, by operation and outcome', 'operation', 'outcome'),
+    verifications: counter('expunge_verifications_total', 'Completed deletions of users of which it was stated what is left', 'verdict'),
+    residual: counter('expunge_residual_total', 'What was left of users after completed deletions', 'kind'),
+    ownerCountsFailed: counter('expunge_owner_counts_failed_total', 'Questions of what exists of a user that an owning service did not answer', 'owner'),
+    identityEchoes: counter('expunge_identity_echoes_total', 'Deletions of users that the service of identities told of after everything of that time was erased'),
     inFlight: gauge('expunge_in_flight', 'Deletions that have not ended', 'kind', 'status'),
     overdue: gauge('expunge_overdue', 'Deletions past their due date that have not ended'),
     dueSoon: gauge('expunge_due_soon', 'Deletions whose due date is near and that have not ended'),

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseDocument } from 'yaml';
-import { DEFAULT_LANE, dagIdFor } from '../contracts/names/index.js';
-import type { DeletionKind, DeletionPolicy, Subject } from '../contracts/names/index.js';
+import { DEFAULT_LANE, DEFAULT_VERIFICATION, dagIdFor } from '../contracts/names/index.js';
+import type { DeletionKind, DeletionPolicy, Subject, VerificationPolicy } from '../contracts/names/index.js';
 import { policyFileSchema } from '../contracts/policy.js';
 import type { PolicyFile, PolicyTerms } from '../contracts/policy.js';
 import type { Config } from './config.js';
@@ -68,7 +68,7 @@ export function parsePolicies(text: string, defaults: Config['policy']['defaults
   const file = parsed.data;
 
   const byType = new Map(Object.entries(file.services ?? {}));
-  const resolved = { user: resolve('user', {}), service: resolve('service', {}), tenant: resolve('tenant', {}) };
+  const resolved = { user: { ...resolve('user', {}), verification: verificationOf(file, defaults) }, service: resolve('service', {}), tenant: resolve('tenant', {}) };
   const services = new Map([...byType].map(([type, terms]) => [type, resolve('service', terms)]));
   const faults = [...Object.entries(resolved).map(([kind, policy]) => [`kinds.${kind}`, policy] as const), ...[...services].map(([type, policy]) => [`services.${type}`, policy] as const)]
     .filter(([, { retryBackoffMs, maxRetryBackoffMs }]) => retryBackoffMs > maxRetryBackoffMs)
@@ -96,6 +96,15 @@ export function parsePolicies(text: string, defaults: Config['policy']['defaults
       dueInMs: said('dueIn') ?? defaults.dueInMs,
     };
   }
+}
+
+function verificationOf({ kinds }: PolicyFile, { verificationDeadlineMs }: Config['policy']['defaults']): VerificationPolicy {
+  const { verificationDeadline, onResidual, deleteAgainAtMost } = kinds?.user ?? {};
+  return {
+    deadlineMs: verificationDeadline ?? verificationDeadlineMs,
+    onResidual: onResidual ?? DEFAULT_VERIFICATION.onResidual,
+    deleteAgainAtMost: deleteAgainAtMost ?? DEFAULT_VERIFICATION.deleteAgainAtMost,
+  };
 }
 
 function lanesOf({ lanes = [] }: PolicyFile, workerSlots: number): Lane[] {

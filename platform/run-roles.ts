@@ -9,7 +9,7 @@ import { stopAll, stopOnSignals } from './shutdown.js';
 import type { Stoppable, StopOrder } from './shutdown.js';
 
 /** First what takes work in, then what does it, last what sends what was done. */
-const STOP_GROUPS: readonly (readonly Role[])[] = [['ingress', 'api', 'trigger', 'result'], ['worker'], ['relay']];
+const STOP_GROUPS: readonly (readonly Role[])[] = [['ingress', 'nova', 'api', 'trigger', 'result'], ['worker'], ['relay']];
 
 /**
  * Runs roles in this process until it is told to stop: for entry points. Configuration faults go to standard error, exit code 2;

@@ -56,13 +56,13 @@ export async function markSent(queryable: Queryable, ids: readonly number[]): Pr
   await queryable.rows(`${MARK_SENT}($1)`, [ids]);
 }
 
-/** Counts one refusal of a row; after `mostRefusals` it is dead. @returns whether it is dead now */
-export async function markRefused(queryable: Queryable, id: number, error: string, mostRefusals: number): Promise<boolean> {
+/** Counts one refusal of a row; when the last of `mostRetries` retries is refused too it is dead. @returns whether it is dead now */
+export async function markRefused(queryable: Queryable, id: number, error: string, mostRetries: number): Promise<boolean> {
   const [row] = await queryable.rows<{ dead: boolean }>(
     `UPDATE outbox SET refusals = refusals + 1, last_error = $2,
-       dead_at = CASE WHEN refusals + 1 >= $3 THEN now() END
+       dead_at = CASE WHEN refusals >= $3 THEN now() END
      WHERE id = $1 RETURNING dead_at IS NOT NULL AS dead`,
-    [id, error, mostRefusals],
+    [id, error, mostRetries],
   );
   return row?.dead ?? false;
 }

@@ -32,6 +32,14 @@ def is_dry_run(conf: dict[str, Any]) -> bool:
     return value
 
 
+def expected_counts(conf: dict[str, Any]) -> dict[str, int]:
+    """How much of each kind the inventory knew of when the job was sent. Empty when the conf does not say: it decides nothing."""
+    expected = conf.get("expected")
+    if not isinstance(expected, dict):
+        return {}
+    return {kind: n for kind, n in expected.items() if isinstance(kind, str) and isinstance(n, int) and not isinstance(n, bool) and n >= 0}
+
+
 def object_prefix(template: str, fields: dict[str, str]) -> str:
     """The prefix with its placeholders filled. Raises ConfRefused if it would leave its place."""
     prefix = template.format_map(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Mapping, Protocol
 
-from .conf import checked_fields, is_dry_run, object_prefix
+from .conf import checked_fields, expected_counts, is_dry_run, object_prefix
 from .config import Erasers, Kind, ObjectsStep, RowsStep, Step, StoreConfig
 from .errors import ConfigError, NoEraser
 
@@ -45,7 +45,21 @@ def erase(erasers: Erasers, kind: Kind, conf: Mapping[str, Any], guard: Guard, e
         counts[step.count] += count
         # Neither the prefix nor the conf: they may hold a user id.
         log.info("step %d of %d in %s: %s %s=%d", number, len(steps), step.store, "counted" if dry_run else "erased", step.count, count)
+    _compare(expected_counts(conf), counts, dry_run)
     return counts
+
+
+def _compare(expected: Mapping[str, int], counts: Mapping[str, int], dry_run: bool) -> None:
+    """Logs what the inventory had expected beside what was found, where a count bears a kind's name; a repeated run finds less."""
+    done = "counted" if dry_run else "erased"
+    for kind, n in expected.items():
+        found = counts.get(kind)
+        if found is None:
+            log.info("the inventory knows of %d %s; no count of erasers.yaml is named so", n, kind)
+        elif found < n:
+            log.warning("the inventory knows of %d %s; %s %d", n, kind, done, found)
+        else:
+            log.info("the inventory knows of %d %s; %s %d", n, kind, done, found)
 
 
 def open_store(store: StoreConfig, env: Mapping[str, str]) -> Any:

@@ -44,6 +44,30 @@ def test_a_dry_run_counts_only(erasers, files):
     assert len(left(folder)) == 2
 
 
+def test_what_the_inventory_expected_is_logged_beside_what_was_erased(files, caplog):
+    folder = files("users/u1/a", "users/u1/b", "posts/u1/c")
+    erasers = parse_erasers(
+        'stores: {f: {kind: objects, url_env: TEST_FILES_URL}}\n'
+        'erasers: {user: [{store: f, prefix: "users/{user_id}/", count: media}, {store: f, prefix: "posts/{user_id}/", count: post}]}'
+    )
+    env = {"TEST_FILES_URL": f"file://{folder}"}
+    conf = {"user_id": "u1", "dry_run": False, "expected": {"media": 3, "post": 1, "message": 2}}
+    with caplog.at_level("INFO"):
+        assert erase(erasers, "user", conf, OpenFence(), env) == {"media": 2, "post": 1}
+    said = {record.getMessage(): record.levelname for record in caplog.records}
+    assert said["the inventory knows of 3 media; erased 2"] == "WARNING"
+    assert said["the inventory knows of 1 post; erased 1"] == "INFO"
+    assert said["the inventory knows of 2 message; no count of erasers.yaml is named so"] == "INFO"
+    assert "u1" not in caplog.text
+
+
+@pytest.mark.parametrize("expected", [None, {}, [], "3", 3, {"media": -1}, {"media": "3"}, {"media": True}, {"media": None}])
+def test_what_was_expected_decides_nothing(erasers, files, expected):
+    folder = files("users/u1/a")
+    env = {"TEST_FILES_URL": f"file://{folder}"}
+    assert erase(erasers, "user", {"user_id": "u1", "dry_run": False, "expected": expected}, OpenFence(), env) == {"files_deleted": 1}
+
+
 def test_no_eraser_is_an_error_and_not_an_empty_success(erasers):
     with pytest.raises(NoEraser, match="hadoop") as caught:
         erase(erasers, "service", {**SERVICE, "target_service": "hadoop"}, OpenFence(), {})

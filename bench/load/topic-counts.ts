@@ -11,7 +11,7 @@ import { fromTheEnd } from './driver.js';
 /** How many messages have ever been written to each topic. */
 export async function messageCounts(rig: Rig): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { topic } of topicSpecs(rig.config.kafka.topicPrefix)) {
+  for (const { topic } of topicSpecs(rig.config.kafka)) {
     counts[topic] = (await watermarks(rig.kafka, topic)).reduce((sum, { high }) => sum + Number(high), 0);
   }
   return counts;

@@ -6,6 +6,7 @@ import { measured, type Measured } from '../load/measured.js';
 import { requestsOf, type Kind } from '../load/requests.js';
 import { burst, steady } from '../load/run-load.js';
 import { messageCounts } from '../load/topic-counts.js';
+import { sqlAtRest, withoutRest, type ReadSql } from '../measure/sql-at-rest.js';
 import { createSqlProxy, sqlBetween } from '../measure/sql-proxy.js';
 import type { SqlCount } from '../measure/sql-wire.rules.js';
 import { median } from '../measure/statistics.rules.js';
@@ -52,7 +53,6 @@ export interface CostFigures {
 
 const ONE_BY_ONE_PER_SECOND = 5;
 const HISTORIES = 20;
-const REST_MS = 8_000;
 /** Roles that speak to PostgreSQL. */
 const SQL_ROLES = ['worker', 'ingress', 'trigger', 'result', 'relay'] as const;
 
@@ -79,8 +79,6 @@ export async function runCost(rig: Rig, options: CostOptions): Promise<CostFigur
   return { costs, crashes };
 }
 
-type ReadSql = () => Readonly<Record<string, SqlCount>>;
-
 async function costOf(rig: Rig, running: RunningContestant, kind: Kind, options: CostOptions, readSql: ReadSql): Promise<Cost> {
   const prepared = async (count: number) => {
     const requests = requestsOf(kind, count);
@@ -90,7 +88,7 @@ async function costOf(rig: Rig, running: RunningContestant, kind: Kind, options:
   await burst(rig.driver, await prepared(options.warmUp));
   const forSteady = await prepared(options.steadySeconds * ONE_BY_ONE_PER_SECOND);
   const forBurst = await prepared(options.burst);
-  const perSecondAtRest = await atRest(readSql);
+  const perSecondAtRest = await sqlAtRest(readSql);
   const withAll = async (act: () => Promise<Measured>): Promise<LoadCost> => {
     const [messages, sql, startedAtMs] = [await messageCounts(rig), readSql(), performance.now()];
     const found = await act();
@@ -100,7 +98,7 @@ async function costOf(rig: Rig, running: RunningContestant, kind: Kind, options:
     const between = sqlBetween(sql, readSql());
     return {
       ...found,
-      sql: Object.fromEntries(Object.entries(between).map(([role, count]) => [role, without(count, perSecondAtRest[role], seconds + 1)])),
+      sql: Object.fromEntries(Object.entries(between).map(([role, count]) => [role, withoutRest(count, perSecondAtRest[role], seconds + 1)])),
       messages: Object.fromEntries(Object.entries(after).map(([topic, n]) => [topic, n - (messages[topic] ?? 0)])),
     };
   };
@@ -109,24 +107,6 @@ async function costOf(rig: Rig, running: RunningContestant, kind: Kind, options:
   const inABurst = await withAll(() => measured(rig, running, () => burst(rig.driver, forBurst)));
   rig.say(`  ${kind}: ${history.events.median} events, ${sum(inABurst.sql).roundTrips / options.burst} round trips to PostgreSQL each`);
   return { contestant: running.name, kind, history, oneByOne, inABurst };
-}
-
-/** What is asked of PostgreSQL while nothing happens, a second. */
-async function atRest(readSql: ReadSql): Promise<Record<string, SqlCount>> {
-  await sleep(2_000);
-  const before = readSql();
-  await sleep(REST_MS);
-  const scale = 1000 / REST_MS;
-  return Object.fromEntries(Object.entries(sqlBetween(before, readSql())).map(([role, { roundTrips, statements, commits }]) => [role, { roundTrips: roundTrips * scale, statements: statements * scale, commits: commits * scale }]));
-}
-
-function without(count: SqlCount, perSecond: SqlCount | undefined, seconds: number): SqlCount {
-  const rest = perSecond ?? { roundTrips: 0, statements: 0, commits: 0 };
-  return {
-    roundTrips: Math.max(0, count.roundTrips - rest.roundTrips * seconds),
-    statements: Math.max(0, count.statements - rest.statements * seconds),
-    commits: Math.max(0, count.commits - rest.commits * seconds),
-  };
 }
 
 export const sum = (byRole: Readonly<Record<string, SqlCount>>): SqlCount =>

@@ -6,18 +6,21 @@ import { runBulkhead } from './bulkhead.js';
 import { costReport } from './cost-report.js';
 import { runCost } from './cost.js';
 import { runIngress } from './ingress.js';
+import { novaReport } from './nova-report.js';
+import { runNova } from './nova.js';
 import { pipelineReport } from './pipeline-report.js';
 import { runPipeline } from './pipeline.js';
 import { scaleReport } from './scale-report.js';
 import { runScale, type ScalePart } from './scale.js';
 
-export const SECTIONS = ['pipeline', 'cost', 'ingress', 'bulkhead', 'scale'] as const;
+export const SECTIONS = ['pipeline', 'cost', 'ingress', 'nova', 'bulkhead', 'scale'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a person chose; what is left open has a value for --quick and one for a full run. */
 export interface SectionOptions {
   readonly quick: boolean;
   readonly repetitions?: number;
+  /** Of the section nova, records in place of deletions. */
   readonly burst?: number;
   /** Length of the steady load. */
   readonly seconds?: number;
@@ -33,6 +36,9 @@ export interface SectionOptions {
 
 /** The Airflow that a section runs beside. */
 export const airflowFor = (section: Section, { realAirflow }: Pick<SectionOptions, 'realAirflow'>): RigAirflow => (section !== 'bulkhead' ? 'stand-in' : realAirflow ? 'real' : 'simulated');
+
+/** Whether a section asks PostgreSQL when rows were committed. */
+export const needsCommitTimes = (section: Section): boolean => section === 'nova';
 
 /** Runs one section of the bench. */
 export async function runSection(rig: Rig, section: Section, options: SectionOptions): Promise<SectionReport> {
@@ -51,6 +57,10 @@ export async function runSection(rig: Rig, section: Section, options: SectionOpt
     }
     case 'ingress':
       return runIngress(rig, { repetitions, requests: quick ? 1_000 : 2_000, repeats: 10, env });
+    case 'nova': {
+      const chosen = { repetitions, records: options.burst ?? 10_000, bytes: 1_000, perSecond: 1_000, warmUp: 10_000, env, profileDir };
+      return novaReport(await runNova(rig, chosen), chosen);
+    }
     case 'bulkhead':
       return options.realAirflow
         ? runBulkhead(rig, { airflow: 'real', repetitions: 1, emails: 10, emailsPerSecond: 1 / 8, hadoops: 4, hadoopMs: 90_000, env })

@@ -10,8 +10,11 @@ import { ContentRefused, type Database } from '../../store/database.js';
 import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
 import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
-import { fromServiceRequest, fromUserRequest, type RequestDraft } from './requests.js';
+import { noteEcho } from '../../store/ledger/echo.js';
+import { contentChecked } from '../content-checked.js';
+import { fromServiceRequest, fromUserDeleted, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
+import { userDeletedIn } from './user-deleted.js';
 
 export interface IngressDeps {
   readonly database: Database;
@@ -20,7 +23,11 @@ export interface IngressDeps {
   readonly subjectRefs: SubjectRefs;
   /** Names `<prefix>.deletion.events`. */
   readonly topicPrefix: string;
-  readonly metrics: Pick<Metrics, 'requestConflicts'>;
+  /** Where the service of identities tells of users. */
+  readonly identityTopic: string;
+  /** Wait after a soft deletion, during which it can be cancelled. */
+  readonly softDeleteGraceMs: number;
+  readonly metrics: Pick<Metrics, 'requestConflicts' | 'identityEchoes'>;
   readonly log: Log;
 }
 
@@ -38,6 +45,20 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
       const { userId, dryRun } = value.payload;
       const live = dryRun === true ? null : await contentChecked(() => liveSubjectRef(userId));
       await accept(deps, receive, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
+    },
+    [deps.identityTopic]: async (message) => {
+      const found = userDeletedIn(message);
+      if (!found) return;
+      const { requestId, value } = found;
+      const { user_id: userId, deleted_at: deletedAt } = value;
+      const echoOf = await contentChecked(() => noteEcho(database, { requestId, subjectRefs: subjectRefs.candidates(userId), deletedAt: new Date(deletedAt) }));
+      if (echoOf !== undefined) {
+        deps.metrics.identityEchoes.inc();
+        deps.log.info({ requestId, erasedBy: echoOf }, 'a user was deleted whose erasure is done already');
+        return;
+      }
+      const live = await contentChecked(() => liveSubjectRef(userId));
+      await accept(deps, receive, fromUserDeleted(value, requestId, message, live ?? subjectRefs.current(userId), deps));
     },
     [TOPICS.serviceDeletionRequest]: async (message) => {
       await accept(deps, receive, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
@@ -67,14 +88,4 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
   if (isFinal(received.status) || received.claimed) return;
   const outcome = await deps.startOrJoin(received);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);
-}
-
-/** What PostgreSQL refuses for its content is the message's fault; all else that it throws is an outage. */
-async function contentChecked<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ContentRefused)) throw error;
-    throw new MessageFault('REFUSED_BY_DATABASE', `${error.message}. Mend the message's content, then send it again.`);
-  }
 }

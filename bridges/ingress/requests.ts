@@ -1,5 +1,5 @@
 import { serviceRequestId, workflowIdFor, type Subject } from '../../contracts/names/index.js';
-import { traceparentOf, type RawMessage, type ServiceDeletionRequest, type UserDeletionRequest } from '../../contracts/topics/index.js';
+import { traceparentOf, type NovaEventOf, type RawMessage, type ServiceDeletionRequest, type UserDeletionRequest } from '../../contracts/topics/index.js';
 import type { Policies } from '../../platform/policies.js';
 import type { NewRequest } from '../../store/ledger/receive.js';
 
@@ -12,21 +12,40 @@ interface Terms {
   readonly subject: Subject;
   readonly gdprMode: boolean;
   readonly dryRun: boolean;
+  readonly graceMs: number;
 }
 
 /** A user's request. @param subjectRef what the user is known by outside the ledger. */
 export function fromUserRequest(value: UserDeletionRequest, message: RawMessage, subjectRef: string, policies: Policies): RequestDraft {
   const { userId, reason, source, dryRun = false } = value.payload;
   // A user's deletion is always for good: only services are asked to be deleted without being purged.
-  const terms = { requestId: value.eventId, traceId: value.traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun };
+  const terms = { requestId: value.eventId, traceId: value.traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun, graceMs: 0 };
   return { ...draft(terms, message, value.timestamp, policies), userId, source, reason };
+}
+
+/** What `identity.user.deleted` says. */
+export type UserDeleted = NovaEventOf<'identity.user.deleted'>['value'];
+
+/** Ids of traces are shorter than those of requests. */
+const MAX_TRACE_ID = 64;
+
+/**
+ * The deletion of a user that the service of identities has told of: at once, or, when it was a soft one, after a grace.
+ * @param requestId what the event is known by
+ * @param softDeleteGraceMs during which a soft deletion can be cancelled
+ */
+export function fromUserDeleted(value: UserDeleted, requestId: string, message: RawMessage, subjectRef: string, { policies, softDeleteGraceMs }: { readonly policies: Policies; readonly softDeleteGraceMs: number }): RequestDraft {
+  const traceId = traceparentOf(message.headers)?.split('-')[1] ?? requestId.slice(-MAX_TRACE_ID);
+  const terms = { requestId, traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun: false, graceMs: value.soft_delete ? softDeleteGraceMs : 0 };
+  const reason = value.soft_delete ? 'identity.user.deleted, soft' : 'identity.user.deleted';
+  return { ...draft(terms, message, value.deleted_at, policies), userId: value.user_id, source: 'identity-service', reason };
 }
 
 /** A service's request. */
 export function fromServiceRequest(value: ServiceDeletionRequest, message: RawMessage, policies: Policies): RequestDraft {
   const { tenantId, serviceType, serviceInstanceId, requestedBy, timestamp, gdprMode, dryRun = false } = value.payload;
   const subject = { kind: 'service', tenantId, serviceType, serviceInstanceId } as const;
-  const terms = { requestId: serviceRequestId(value.traceId, serviceInstanceId), traceId: value.traceId, subject, gdprMode, dryRun };
+  const terms = { requestId: serviceRequestId(value.traceId, serviceInstanceId), traceId: value.traceId, subject, gdprMode, dryRun, graceMs: 0 };
   return { ...draft(terms, message, timestamp, policies), requestedBy };
 }
 
@@ -34,7 +53,7 @@ function draft(terms: Terms, message: RawMessage, timestamp: string, policies: P
   const { requestId, subject, dryRun } = terms;
   const traceparent = traceparentOf(message.headers);
   return {
-    input: { ...terms, graceMs: 0, policy: policies.policyFor(subject) },
+    input: { ...terms, policy: policies.policyFor(subject) },
     workflowId: workflowIdFor(subject, dryRun ? { requestId } : undefined),
     requestedAt: new Date(timestamp),
     ...(traceparent !== undefined && { traceparent }),

@@ -28,6 +28,8 @@ export const startIngress: StartRole = async (deps) => {
   const routes = createIngress({
     database, policies, subjectRefs, metrics, log,
     topicPrefix: config.kafka.topicPrefix,
+    identityTopic: config.kafka.novaTopics.identity,
+    softDeleteGraceMs: config.softDeleteGraceMs,
     startOrJoin: createStartOrJoin(temporal.client),
   });
   const consumer = consumeAs('ingress', kafka, () => routes, deps);

@@ -15,7 +15,7 @@ import { listenForRows } from './wake-up.js';
 
 /** As long as a dead member keeps its Kafka partitions. */
 const LEASE_MS = 6_000;
-const MOST_REFUSALS = 5;
+const MOST_RETRIES = 5;
 const REFUSAL_BACKOFF_MS = 500;
 const OUTAGE_BACKOFF = { firstMs: 200, maxMs: 5_000 };
 const STATS_EVERY_MS = 5_000;
@@ -39,7 +39,7 @@ export const startRelay: StartRole = async (deps) => {
   };
   const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wake });
   const startSender = (part: Pick<SenderOptions, 'target' | 'transport' | 'onSent' | 'onLeft'>): void => {
-    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRefusals: MOST_REFUSALS, refusalBackoffMs: REFUSAL_BACKOFF_MS, metrics, log });
+    const send = createSender({ ...part, database, leases, batch: config.outbox.batch, mostRetries: MOST_RETRIES, refusalBackoffMs: REFUSAL_BACKOFF_MS, metrics, log });
     senders.set(part.target, periodically(send, { name: `relay to ${part.target}`, everyMs: config.outbox.pollMs, log, backoff: OUTAGE_BACKOFF }));
   };
   startSender({
@@ -49,7 +49,7 @@ export const startRelay: StartRole = async (deps) => {
       if (signalsWait) senders.get('signal')?.wake();
     },
   });
-  const temporal = connectInBackground(deps, ({ client }) => 
+  const temporal = connectInBackground(deps, ({ client }) =>
     startSender({ target: 'signal', transport: signalTransport(client), onSent: () => senders.get('kafka')?.wake(), onLeft: (waits) => (signalsWait = waits) }));
   const wakeUp = listenForRows(database, wake, log);
   const upkeep = startUpkeep(deps, database);

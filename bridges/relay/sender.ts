@@ -13,8 +13,8 @@ export interface SenderOptions {
   readonly leases: Pick<LaneLeases, 'using' | 'holds'>;
   readonly transport: Transport;
   readonly batch: number;
-  /** A row refused this often is dead. */
-  readonly mostRefusals: number;
+  /** A row that was refused, and then again at each of so many retries, is dead. */
+  readonly mostRetries: number;
   /** Wait before a refused row is tried again; doubles each time. */
   readonly refusalBackoffMs: number;
   /** Called when rows were sent: what waited for them may go now. */
@@ -114,8 +114,8 @@ async function sendInRounds(options: SenderOptions, rows: readonly UnsentRow[], 
 }
 
 /** Counts a refusal. @returns when the request is looked at again. */
-async function refused({ database, mostRefusals, refusalBackoffMs, log }: SenderOptions, row: UnsentRow, why: string): Promise<number> {
-  const dead = await markRefused(database, row.id, why, mostRefusals);
+async function refused({ database, mostRetries, refusalBackoffMs, log }: SenderOptions, row: UnsentRow, why: string): Promise<number> {
+  const dead = await markRefused(database, row.id, why, mostRetries);
   if (dead) log.error({ outboxId: row.id, requestId: row.requestId, destination: row.destination, reason: why }, 'an outbox row was refused too often and is dead: mend its cause, then requeue it; later rows of its request wait');
   return performance.now() + refusalBackoffMs * 2 ** row.refusals;
 }

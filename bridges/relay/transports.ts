@@ -1,9 +1,9 @@
 import { isGrpcServiceError, WorkflowIdConflictPolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { RecordRefused } from '../../bus/producer-errors.js';
 import type { Producer } from '../../bus/producer.js';
-import { WORKFLOW_TYPES } from '../../contracts/names/index.js';
+import { SIGNALS, WORKFLOW_TYPES, type JoinSignal, type VerificationInput } from '../../contracts/names/index.js';
 import type { UnsentRow } from '../../store/outbox.js';
-import { tenantStart } from '../workflow-starts.js';
+import { deletionStart, tenantStart, verificationStart, type StartDetails } from '../workflow-starts.js';
 
 /** What became of a row: sent; refused for what it is; or not sent because the other side is out. */
 export type Sent = { readonly outcome: 'sent' } | { readonly outcome: 'refused'; readonly why: string } | { readonly outcome: 'outage'; readonly error: Error };
@@ -26,8 +26,9 @@ const ABREAST = 16;
 const CALL_TIMEOUT_MS = 10_000;
 const INVALID_ARGUMENT = 3;
 const TENANT = /^tenant\/(.+)$/;
+const VERIFICATION = /^verification\//;
 
-/** Rows to workflows, as signals. A tenant's workflow is started for it; any other that does not run has nothing to be told. */
+/** Rows to workflows, as signals. A tenant's, a verification's, and a deletion's that is joined, are started for it; any other that does not run has nothing to be told. */
 export const signalTransport = (client: Pick<Client, 'workflow' | 'withDeadline'>): Transport => async (rows) => {
   const sent = new Map<UnsentRow, Sent>();
   const waiting = [...rows];
@@ -38,16 +39,29 @@ export const signalTransport = (client: Pick<Client, 'workflow' | 'withDeadline'
   return rows.map((row) => sent.get(row) ?? { outcome: 'outage', error: new Error('not tried') });
 };
 
-async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, { key: workflowId, destination: signal, body }: UnsentRow): Promise<Sent> {
+/** What a workflow is started with, when the signal may have to start it. */
+function startFor({ key: workflowId, destination: signal }: UnsentRow, input: unknown): { readonly type: string; readonly details: StartDetails; readonly args: unknown[] } | undefined {
   const tenantId = TENANT.exec(workflowId)?.[1];
+  if (tenantId !== undefined) return { type: WORKFLOW_TYPES.tenant, details: tenantStart(tenantId), args: [{ tenantId }] };
+  if (VERIFICATION.test(workflowId)) return { type: WORKFLOW_TYPES.verification, details: verificationStart(input as VerificationInput), args: [input] };
+  if (signal !== SIGNALS.join) return undefined;
+  const { input: deletion } = input as JoinSignal;
+  return { type: WORKFLOW_TYPES[deletion.subject.kind], details: deletionStart(deletion, workflowId), args: [deletion] };
+}
+
+async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, row: UnsentRow): Promise<Sent> {
+  const { key: workflowId, destination: signal } = row;
+  let starts = false;
   try {
-    const input = JSON.parse(body) as unknown;
+    const input = JSON.parse(row.body) as unknown;
+    const start = startFor(row, input);
+    starts = start !== undefined;
     await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
-      if (tenantId === undefined) await client.workflow.getHandle(workflowId).signal(signal, input);
+      if (!start) await client.workflow.getHandle(workflowId).signal(signal, input);
       else {
-        await client.workflow.signalWithStart(WORKFLOW_TYPES.tenant, {
-          ...tenantStart(tenantId),
-          args: [{ tenantId }],
+        await client.workflow.signalWithStart(start.type, {
+          ...start.details,
+          args: start.args,
           signal,
           signalArgs: [input],
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
@@ -56,7 +70,7 @@ async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, { ke
     });
     return SENT;
   } catch (error) {
-    if (tenantId === undefined && error instanceof WorkflowNotFoundError) return SENT;
+    if (!starts && error instanceof WorkflowNotFoundError) return SENT;
     const fault = error instanceof Error ? error : new Error(String(error));
     const cause = isGrpcServiceError(fault.cause) ? fault.cause : fault;
     const refused = fault instanceof SyntaxError || (isGrpcServiceError(cause) && (cause.code as number) === INVALID_ARGUMENT);

@@ -73,7 +73,8 @@ function needed({ config }: Cli) {
   return { temporal, kafka, databaseUrl, reconcileEveryMs: reconcile.everyMs };
 }
 
-function wholeOf(text: string): number {
+/** A commander argument parser for whole numbers. */
+export function wholeOf(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.');
   return Number(text);
 }

@@ -8,7 +8,7 @@ import type { Log } from '../../platform/log.js';
 import { oncePossible, type SetupStep } from './steps.js';
 
 export interface TopicWishes {
-  /** For topics that hold the main job; their dead letters keep one partition. The shipped number when left out. */
+  /** For topics of Expunge's own; dead letters keep one partition, topics of the Nova bus those that they have. The shipped number when left out. */
   readonly partitions?: number | undefined;
   /** The broker's default when left out. */
   readonly replicationFactor?: number | undefined;
@@ -19,7 +19,7 @@ export async function setUpTopics({ kafka, wishes, waitMs, log }: { readonly kaf
   const client = createKafka({ brokers: kafka.brokers, clientId: 'expunge-setup', ssl: kafka.tls, sasl: kafka.sasl, log });
   const { partitions, replicationFactor } = wishes;
   const deadLetters = deadLetterTopic('');
-  const specs = topicSpecs(kafka.topicPrefix).map((spec): TopicSpec => (partitions === undefined || spec.topic.endsWith(deadLetters) ? spec : { ...spec, partitions }));
+  const specs = topicSpecs(kafka).map((spec): TopicSpec => (partitions === undefined || spec.ofOthers === true || spec.topic.endsWith(deadLetters) ? spec : { ...spec, partitions }));
   const { created, grown } = await oncePossible(() => createTopics(client, specs, { log, ...(replicationFactor === undefined ? {} : { replicationFactor }) }), {
     what: `Kafka at ${kafka.brokers.join(',')} (KAFKA_BROKERS)`, waitMs, log,
     refusal: (error) => {

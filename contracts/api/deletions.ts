@@ -1,12 +1,27 @@
 import { z } from 'zod';
 import type { DELETION_KINDS} from '../names/index.js';
-import { DELETION_STATUSES, FAILURE_CODES } from '../names/index.js';
+import { DELETION_STATUSES, FAILURE_CODES, SUBJECT_KINDS, VERDICTS } from '../names/index.js';
 
 const time = z.iso.datetime({ offset: true });
 const status = z.enum(DELETION_STATUSES);
 const counts = z.record(z.string(), z.number());
 
 const failure = z.object({ code: z.enum(FAILURE_CODES), message: z.string() }).nullable();
+
+/** By kind: posts, media, messages, profile. */
+const subjectCounts = z.partialRecord(z.enum(SUBJECT_KINDS), z.int());
+
+/** What is left of a user after the completed deletion. */
+const verification = z.object({
+  /** PENDING until it is stated: when nothing is left, at the deadline at the latest. */
+  status: z.enum(['PENDING', ...VERDICTS]),
+  deadlineAt: time,
+  statedAt: time.nullable(),
+  /** What existed at the completion and does so still. */
+  residual: subjectCounts,
+  /** What existed, and of what no event tells whether it is gone. */
+  unverifiable: subjectCounts,
+});
 
 const attempt = z.object({
   attempt: z.int(),
@@ -22,6 +37,8 @@ const attempt = z.object({
   resultAt: time.nullable(),
   failure: z.object({ code: z.enum(FAILURE_CODES), message: z.string().nullable() }).nullable(),
   counts: counts.nullable(),
+  /** Users only: what was known to exist when it was sent. */
+  expected: subjectCounts.nullable(),
   timedOutAt: time.nullable(),
   revoked: z.object({ at: time, why: z.string().nullable() }).nullable(),
 });
@@ -65,6 +82,13 @@ const answer = {
   joined: z.array(z.string()),
   /** What Airflow counted. */
   counts: counts.nullable(),
+  /** Users only: what was known to exist when the current attempt was sent. */
+  expected: subjectCounts.nullable(),
+  /** Null before a user's deletion is completed, and for other kinds. */
+  verification: verification.nullable(),
+  /** With a residual: the request that this deletion follows, and the one that follows this one. */
+  linkedTo: z.string().nullable(),
+  again: z.string().nullable(),
   traceId: z.string(),
   workflowId: z.string(),
   attempts: z.array(attempt),

@@ -1,3 +1,4 @@
+import type { VerificationPolicy } from './verification.js';
 import type { Subject } from './workflow-ids.js';
 
 /** How one deletion is carried out. Travels in the workflow's input: a later policy never changes a running deletion. */
@@ -17,6 +18,8 @@ export interface DeletionPolicy {
   readonly parkingWindowMs: number;
   /** Receipt to due date (GDPR 12(3): one month). */
   readonly dueInMs: number;
+  /** Users only. Inputs of before have none. */
+  readonly verification?: VerificationPolicy;
 }
 
 /** The input of a deletion workflow. Holds no user id, no email, no free text. */

@@ -5,7 +5,7 @@ export type Subject =
   | { readonly kind: 'tenant'; readonly tenantId: string; readonly emptying: number };
 
 /** The workflow types, as registered by workflows/index.ts. */
-export const WORKFLOW_TYPES = { user: 'userDeletion', service: 'serviceDeletion', tenant: 'tenant' } as const;
+export const WORKFLOW_TYPES = { user: 'userDeletion', service: 'serviceDeletion', tenant: 'tenant', verification: 'verification' } as const;
 
 /**
  * The workflow id of a subject: one live deletion per subject, because Temporal keeps one open run per id.

@@ -20,3 +20,4 @@ export { parseAirflowResult, type AirflowResult } from './airflow-pipeline-resul
 export type { Notification } from './notifications-send.js';
 export type { TenantEventType, TenantLifecycleEvent } from './tenant-lifecycle-events.js';
 export type { DeletionEvent, DeletionEventType } from './deletion-events.js';
+export * from './nova/index.js';

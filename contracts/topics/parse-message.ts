@@ -7,6 +7,7 @@ import type { RawMessage } from './raw-message.js';
 const QUOTABLE = new Set([
   'tenantId', 'serviceType', 'serviceInstanceId', 'dependsOn', 'timestamp', 'gdprMode', 'dryRun',
   'eventType', 'status', 'dag_id', 'dry_run', 'tenant_id', 'target_service', 'target_instance',
+  'new_status', 'soft_delete', 'created_at', 'updated_at', 'deleted_at', 'uploaded_at',
 ]);
 /** Fields whose own keys are free: a path is not followed further than these. */
 const OPEN_FIELDS = new Set(['metadata', 'conf']);

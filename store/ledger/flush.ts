@@ -20,6 +20,8 @@ const COLUMNS: Record<keyof DeletionChange | 'step' | 'answers' | 'notifications
   outcome: 'outcome',
   airflowRunId: 'airflow_run_id',
   counts: 'counts',
+  expected: 'expected',
+  dueAt: 'due_at',
   sentAt: 'sent_at',
   parkedAt: 'parked_at',
   completedAt: 'completed_at',
@@ -31,6 +33,8 @@ const COLUMNS: Record<keyof DeletionChange | 'step' | 'answers' | 'notifications
   events: 'events',
 };
 
+const JSON_FIELDS: ReadonlySet<string> = new Set<keyof typeof COLUMNS>(['counts', 'expected', 'answers']);
+
 /** Writes the changed columns, the timeline and the outbox rows of one deletion in one statement. */
 export function flush(tx: Transaction, before: Deletion, after: Deletion, write: PendingWrite): void {
   const params: unknown[] = [before.requestId, JSON.stringify(write.entries), JSON.stringify(write.messages.map(withLane))];
@@ -38,7 +42,7 @@ export function flush(tx: Transaction, before: Deletion, after: Deletion, write:
   for (const [field, column] of Object.entries(COLUMNS) as [keyof typeof COLUMNS, string][]) {
     if (after[field] === before[field]) continue;
     const value = after[field];
-    params.push(field === 'counts' || field === 'answers' ? JSON.stringify(value) : value);
+    params.push(JSON_FIELDS.has(field) ? JSON.stringify(value) : value);
     assignments.push(`${column} = $${params.length}`);
   }
   if (assignments.length === 1 && write.entries.length === 0 && write.messages.length === 0) return;

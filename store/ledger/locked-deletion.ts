@@ -1,6 +1,7 @@
 import type { Transaction } from '../database.js';
 import { lockTenant, lockTenantOf, type LockedTenant } from '../inventory/locked-tenant.js';
 import { readStanding, type ServiceStanding } from '../inventory/standing.js';
+import { readUserInventory, type UserInventory } from '../subjects/user-inventory.js';
 import { flush, type PendingWrite } from './flush.js';
 import type { Attempt, Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
 
@@ -22,7 +23,7 @@ export interface LockedDeletion {
   /** The number of the next `deletion.*` event of this request, counted up by the call. */
   nextEvent(): number;
   attempts(): Promise<Attempt[]>;
-  insertAttempt(attempt: Pick<Attempt, 'jobId' | 'attempt' | 'dagId' | 'lane' | 'generation' | 'cause'>): void;
+  insertAttempt(attempt: Pick<Attempt, 'jobId' | 'attempt' | 'dagId' | 'lane' | 'generation' | 'cause' | 'expected'>): void;
   /** Revokes every attempt of this deletion that still stands, but the one named. */
   revokeAttempts(why: string, exceptAttempt?: number): void;
   markTimedOut(attempt: number): void;
@@ -32,6 +33,8 @@ export interface LockedDeletion {
   tenant(): Promise<LockedTenant>;
   /** How its service stands, under the tenant's lock. @throws Error for another kind of deletion */
   standing(): Promise<ServiceStanding>;
+  /** What the local index knows of its user. */
+  userInventory(): Promise<UserInventory>;
   /** Locks another request of the ledger in the same transaction. */
   lock(requestId: string): Promise<LockedDeletion | undefined>;
 }
@@ -51,6 +54,8 @@ export interface ReadAhead {
   readonly joined?: boolean;
   /** Its tenant, locked, and how its service stands. */
   readonly inventory?: boolean;
+  /** What the local index knows of its user. */
+  readonly userInventory?: boolean;
 }
 
 /** Locks a deletion's row for the rest of the transaction. */
@@ -62,9 +67,10 @@ export async function lockDeletion(tx: Transaction, requestId: string, ahead: Re
     ahead.inventory ? readStanding(tx, requestId) : undefined,
     ahead.attempts ? readAttempts(tx, requestId) : undefined,
     ahead.joined ? lockJoined(tx, requestId) : undefined,
+    ahead.userInventory ? readUserInventory(tx, requestId) : undefined,
   ]);
-  const [tenant, standing, attempts, joined] = read;
-  return row && open(tx, row, { tenant, standing, attempts, joined });
+  const [tenant, standing, attempts, joined, userInventory] = read;
+  return row && open(tx, row, { tenant, standing, attempts, joined, userInventory });
 }
 
 type LockedRow = Deletion & { now: Date };
@@ -84,6 +90,7 @@ interface AlreadyRead {
   readonly standing?: ServiceStanding | undefined;
   readonly attempts?: Attempt[] | undefined;
   readonly joined?: LockedRow[] | undefined;
+  readonly userInventory?: UserInventory | undefined;
 }
 
 function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenDeletion {
@@ -131,8 +138,8 @@ function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenD
     attempts: () => (read.attempts ? Promise.resolve(read.attempts) : readAttempts(tx, row.requestId)),
     insertAttempt: (attempt) => {
       tx.write(
-        `INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-        [attempt.jobId, row.requestId, attempt.attempt, attempt.dagId, attempt.lane, attempt.generation, attempt.cause],
+        `INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause, expected) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [attempt.jobId, row.requestId, attempt.attempt, attempt.dagId, attempt.lane, attempt.generation, attempt.cause, attempt.expected && JSON.stringify(attempt.expected)],
       );
     },
     revokeAttempts: (why, exceptAttempt = 0) => {
@@ -148,6 +155,7 @@ function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenD
     joined: () => (joined ??= lockJoined(tx, row.requestId).then(openJoined)),
     tenant: lockItsTenant,
     standing: () => (standing ??= lockItsTenant().then(async () => (await readStanding(tx, row.requestId)) ?? nothing('service'))),
+    userInventory: () => (read.userInventory ? Promise.resolve(read.userInventory) : readUserInventory(tx, row.requestId)),
     lock: async (requestId) => {
       const other = await lockDeletion(tx, requestId);
       if (other) others.push(other);

@@ -56,7 +56,8 @@ export function deletionEvent(
     ...subjectFields(subject),
     status: event.status,
     attempt: event.attempt,
-    jobId: event.jobId,
+    // Left out before the first trigger, as the contract has it.
+    jobId: event.jobId ?? undefined,
     traceId,
     occurredAt: event.occurredAt.toISOString(),
   });
@@ -114,7 +115,7 @@ function confOf(row: Deletion): Record<string, unknown> {
   const trace = { trace_id: traceId, ...(traceparent !== null && { traceparent }) };
   switch (row.kind) {
     case 'user':
-      return { user_id: row.userId, dry_run: dryRun, ...trace };
+      return { user_id: row.userId, dry_run: dryRun, ...(row.expected && { expected: row.expected }), ...trace };
     case 'service':
       return { tenant_id: row.tenantId, target_service: row.serviceType, target_instance: row.serviceInstanceId, dry_run: dryRun, ...trace };
     case 'tenant':

@@ -1,6 +1,7 @@
 import { isFinal } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
 import type { Attempt, Deletion } from './rows.js';
+import { readLinked, readVerification, type Verification } from './verifications.js';
 
 /** A line of the timeline, as written. */
 export interface TimelineRow {
@@ -20,18 +21,30 @@ export interface DeletionRecord {
   readonly timeline: readonly TimelineRow[];
   /** The requests that joined this one. */
   readonly joined: readonly string[];
+  /** What is left of a user after the completion; undefined before it, and for other kinds. */
+  readonly verification: Verification | undefined;
+  /** The deletion that followed, because something was left. */
+  readonly again: string | null;
 }
 
 /** Reads one request with its attempts and its whole timeline. */
 export async function readDeletion(queryable: Queryable, requestId: string): Promise<DeletionRecord | undefined> {
   const [deletion] = await queryable.rows<Deletion>('SELECT * FROM deletions WHERE request_id = $1', [requestId]);
   if (!deletion) return undefined;
-  const [attempts, timeline, joined] = await Promise.all([
+  const [attempts, timeline, joined, verification, again] = await Promise.all([
     queryable.rows<Attempt>('SELECT * FROM attempts WHERE request_id = $1 ORDER BY attempt', [requestId]),
     queryable.rows<TimelineRow>('SELECT * FROM timeline WHERE request_id = $1 ORDER BY id', [requestId]),
     queryable.rows<{ requestId: string }>('SELECT request_id FROM deletions WHERE duplicate_of = $1 ORDER BY received_at', [requestId]),
+    readVerification(queryable, requestId),
+    readLinked(queryable, requestId),
   ]);
-  return { deletion, attempts, timeline, joined: joined.map((row) => row.requestId) };
+  return { deletion, attempts, timeline, joined: joined.map((row) => row.requestId), verification, again };
+}
+
+/** Whose data a user's request is about, and when its deletion was completed; undefined for a request of another kind. */
+export async function readUserOf(queryable: Queryable, requestId: string): Promise<{ readonly userId: string; readonly completedAt: Date | null } | undefined> {
+  const [row] = await queryable.rows<{ userId: string | null; completedAt: Date | null }>('SELECT user_id, completed_at FROM deletions WHERE request_id = $1', [requestId]);
+  return row && row.userId !== null ? { userId: row.userId, completedAt: row.completedAt } : undefined;
 }
 
 /** Whether a job may still erase. */

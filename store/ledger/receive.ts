@@ -117,7 +117,8 @@ function rowOf({ input, workflowId, userId, source, reason, requestedBy, tracepa
     kind: subject.kind,
     subjectRef: subject.kind === 'user' ? subject.subjectRef : undefined,
     serviceType: subject.kind === 'service' ? subject.serviceType : undefined,
-    dueInMs: policy.dueInMs,
+    // Nobody has asked for an erasure before the grace of a soft deletion is over.
+    dueInMs: policy.dueInMs + input.graceMs,
   };
 }
 

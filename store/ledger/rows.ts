@@ -1,4 +1,4 @@
-import type { DeletionInput, DeletionKind, DeletionStatus, FailureCode } from '../../contracts/names/index.js';
+import type { DeletionInput, DeletionKind, DeletionStatus, FailureCode, SubjectCounts } from '../../contracts/names/index.js';
 
 /** A step that was committed. `asked` is a digest of the call. */
 export interface AnsweredStep {
@@ -45,6 +45,10 @@ export interface Deletion {
   readonly events: number;
   readonly airflowRunId: string | null;
   readonly counts: Record<string, number> | null;
+  /** Users only: what was known to exist, by kind, when the current attempt was sent. */
+  readonly expected: SubjectCounts | null;
+  /** The completed request that this one follows, because something was left after it. */
+  readonly linkedTo: string | null;
   /** By the clock of whoever sent the request. */
   readonly requestedAt: Date;
   readonly receivedAt: Date;
@@ -74,6 +78,8 @@ export type DeletionChange = Partial<
     | 'outcome'
     | 'airflowRunId'
     | 'counts'
+    | 'expected'
+    | 'dueAt'
     | 'sentAt'
     | 'parkedAt'
     | 'completedAt'
@@ -98,6 +104,8 @@ export interface Attempt {
   readonly failureCode: FailureCode | null;
   readonly errorText: string | null;
   readonly counts: Record<string, number> | null;
+  /** Users only: what was known to exist, by kind, when it was sent. */
+  readonly expected: SubjectCounts | null;
   readonly timedOutAt: Date | null;
   readonly revokedAt: Date | null;
   readonly revokedWhy: string | null;

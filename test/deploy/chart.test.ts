@@ -111,8 +111,7 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
 
   test('runs every role as a Deployment of its own, with probes that the process answers', async () => {
     const deployments = podsOf(ofKind(await render(valuesOf(size)), 'Deployment'));
-    const roles = ROLES as readonly string[];
-    expect(deployments.map(({ manifest }) => componentOf(manifest)).sort()).toEqual(roles.filter((role) => role !== 'nova').sort());
+    expect(deployments.map(({ manifest }) => componentOf(manifest)).sort()).toEqual([...ROLES].sort());
     for (const { manifest, pod } of deployments) {
       const [container] = pod.containers;
       expect(container.args).toEqual(['--roles', componentOf(manifest)]);
@@ -167,7 +166,10 @@ describe('the chart', () => {
   test('scales by the lag of topics that are read, of the group that reads them, and by the backlog of the lanes’ queues', async () => {
     const triggers = ofKind(await render(valuesOf('large')), 'ScaledObject').flatMap((manifest) => (manifest.spec as { triggers: { type: string; metadata: Record<string, string> }[] }).triggers.map((trigger) => ({ role: componentOf(manifest), ...trigger })));
     const byLag = triggers.filter(({ type }) => type === 'kafka');
-    expect(byLag.map(({ metadata }) => metadata['topic']).sort()).toEqual([...READ_TOPICS].filter((topic) => !topic.startsWith('nova.') && !topic.startsWith('message_')).sort());
+    const { novaTopics } = loadConfig({}).kafka;
+    const novas: readonly string[] = [novaTopics.content, novaTopics.media, novaTopics.identity, novaTopics.message];
+    // The events of identities are read by two: one deletes the users, the other keeps count of what exists.
+    expect(byLag.map(({ metadata }) => metadata['topic']).sort()).toEqual([...READ_TOPICS, ...novas, novaTopics.identity].sort());
     for (const { role, metadata } of byLag) expect(metadata).toMatchObject({ consumerGroup: consumerGroup(role), sasl: 'scram_sha512', tls: 'enable' });
     expect(triggers.filter(({ type }) => type === 'temporal').map(({ metadata }) => metadata['taskQueue'])).toEqual(['default', 'heavy'].map(taskQueueFor));
   });

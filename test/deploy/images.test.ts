@@ -88,7 +88,7 @@ async function runIn(cwd: string, args: readonly string[], asUser: { uid?: numbe
 
 describe('the image of the roles', () => {
   test('holds all that every role loads, and the bundle of its own workflows', async () => {
-    const modules = ['./worker.ts', ...['ingress', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.ts`), './api/role.ts', './client/run.ts'];
+    const modules = ['./worker.ts', ...['ingress', 'nova', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.ts`), './api/role.ts', './client/run.ts'];
     const script = `for (const module of ${JSON.stringify(modules)}) await import(module);
       const { bundleWorkflows } = await import('./platform/workflow-bundle.ts');
       const { loadPolicies } = await import('./platform/policies.ts');

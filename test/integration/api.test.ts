@@ -4,6 +4,10 @@ import { deletionAnswer } from '../../contracts/api/deletions.js';
 import { createHealth } from '../../platform/health.js';
 import { createMetrics } from '../../platform/metrics.js';
 import type { RunningRole } from '../../platform/roles.js';
+import { createSubjectRefs } from '../../platform/subject-ref.js';
+import { subjectAnswer } from '../../contracts/api/subjects.js';
+import { applySubjectEvents } from '../../store/subjects/apply-events.js';
+import { entomb, eraseSubject } from '../../store/subjects/erase.js';
 import { openBridgeHouse, revoke, sentJob, until, type BridgeHouse } from '../support/bridges.js';
 import { freshId, provision, receiveRequest } from '../support/deletions.js';
 
@@ -59,6 +63,23 @@ test('a tenant is answered with its services and what is being done about each',
     tenantId, status: 'ACTIVE', emptyings: 0, cleanUps: [],
     services: [{ serviceInstanceId: 'app', dependsOn: ['db'], deletion: null }, { serviceInstanceId: 'db', status: 'ACTIVE', deletion: { requestId: input.requestId, status: 'PENDING' } }],
   });
+});
+
+test('a subject is answered by its user id, by any of its references, and after its erasure', async () => {
+  const userId = freshId('user');
+  const refs = createSubjectRefs(house.config.subjectPeppers);
+  const [newest = '', older = ''] = refs.candidates(userId);
+  const at = new Date('2025-01-15T10:30:00Z');
+  const post = (subjectRef: string) => ({ eventId: freshId('evt'), kind: 'post', itemId: freshId('post'), state: 'live', at, owner: { userId, subjectRefs: [subjectRef] } }) as const;
+  await applySubjectEvents(house.database, [post(older), post(newest), { ...post(newest), kind: 'media', state: 'hidden' }]);
+  const stored = [{ kind: 'media', owner: 'media-service', count: 1, hidden: 1, since: at.toISOString() }, { kind: 'post', owner: 'content-service', count: 2, hidden: 0, since: at.toISOString() }];
+  expect(await json(`/api/v1/subjects/by-user/${userId}`)).toEqual({ subjectRefs: [newest, older], total: 3, stored, erased: null });
+  expect(subjectAnswer.parse(await json(`/api/v1/subjects/${older}`))).toEqual({ subjectRefs: [older, newest], total: 3, stored, erased: null });
+  await house.database.transaction(async (tx) => {
+    entomb(tx, { subjectRef: newest, requestId: 'req-1', erasedAt: new Date('2025-02-01T00:00:00Z') });
+    await eraseSubject(tx, newest);
+  });
+  expect(await json(`/api/v1/subjects/by-user/${userId}`)).toEqual({ subjectRefs: [newest, older], total: 0, stored: [], erased: { at: '2025-02-01T00:00:00.000Z', requestId: 'req-1' } });
 });
 
 test('metrics count the ledger when they are asked for', async () => {

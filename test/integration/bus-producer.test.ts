@@ -4,12 +4,14 @@ import { createKafka } from '../../bus/kafka.js';
 import { BusOutage, RecordRefused } from '../../bus/producer-errors.js';
 import { createProducer } from '../../bus/producer.js';
 import { readOne, readTail } from '../../bus/read-topic.js';
-import { topicSpecs } from '../../bus/topics.js';
+import { topicSpecs, type TopicSpec } from '../../bus/topics.js';
+import { loadConfig } from '../../platform/config.js';
 import { busFixture, linesLog, sendCompressed, sendNumbered } from '../support/bus-fixture.js';
 
 const brokers = inject('stack')['KAFKA_BROKERS'] ?? '';
 const bus = busFixture(brokers);
 afterAll(() => bus.close());
+const specsFor = (topicPrefix: string): readonly TopicSpec[] => topicSpecs({ topicPrefix, novaTopics: { ...loadConfig({}).kafka.novaTopics, content: `${topicPrefix}.content.events` } });
 
 const heldBy = async (topic: string) => (await watermarks(bus.kafka, topic)).reduce((sum, { high, low }) => sum + Number(high - low), 0);
 
@@ -26,7 +28,7 @@ describe('the producer', () => {
   });
 
   it('is not refused by topics of ours on a machine whose clock is wrong; elsewhere its records wait, and are no fault of their own', async () => {
-    const topicOfOurs = { ...topicSpecs('any')[0]!, topic: `bus-test-${crypto.randomUUID()}`, partitions: 1 };
+    const topicOfOurs = { ...specsFor('any')[0]!, topic: `bus-test-${crypto.randomUUID()}`, partitions: 1 };
     await createTopics(bus.kafka, [topicOfOurs], { log: bus.log });
     const elsewhere = await bus.topic(1);
     const producer = createProducer({ kafka: bus.kafka, log: bus.log });
@@ -100,7 +102,7 @@ describe('every compression', () => {
 
 describe('setting up topics', () => {
   it('makes what is missing, grows what is small, warns of what is large, and changes nothing the second time', async () => {
-    const specs = topicSpecs(`bus-test-${Date.now()}`).filter(({ topic }) => topic.startsWith('bus-test'));
+    const specs = specsFor(`bus-test-${Date.now()}`).filter(({ topic }) => topic.startsWith('bus-test') && topic.endsWith('.deletion.events'));
     const [spec] = specs;
     if (!spec) throw new Error('no topic with the prefix');
     const log = linesLog();
@@ -111,6 +113,14 @@ describe('setting up topics', () => {
     expect(log.lines).toEqual([]);
     await createTopics(bus.kafka, [spec], { log });
     expect(log.lines).toHaveLength(1);
+  });
+  it('makes those of others as they have them, and leaves them alone once they are there', async () => {
+    const specs = specsFor(`bus-test-${crypto.randomUUID()}`).filter(({ topic, ofOthers }) => topic.startsWith('bus-test') && ofOthers);
+    expect(specs).toMatchObject([{ partitions: 6 }]);
+    const [spec] = specs as [TopicSpec];
+    expect(await createTopics(bus.kafka, [{ ...spec, partitions: 2 }], { log: bus.log })).toEqual({ created: [spec.topic], grown: [] });
+    expect(await createTopics(bus.kafka, [spec], { log: bus.log })).toEqual({ created: [], grown: [] });
+    expect(await watermarks(bus.kafka, spec.topic)).toHaveLength(2);
   });
   it('may be done by two at once', async () => {
     const specs = [{ topic: `bus-test-race-${Date.now()}`, partitions: 1, configs: {} }];

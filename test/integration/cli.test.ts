@@ -75,7 +75,7 @@ beforeAll(async () => {
   house = await openBridgeHouse(['worker', 'ingress', 'result', 'relay', 'api'], { TEMPORAL_NAMESPACE: namespace, API_PORT: '0', AUTO_RETRIES: '0', TENANT_PURGE_GRACE: '0s', OUTBOX_POLL: '500ms' });
   env = { ...inject('stack'), TEMPORAL_NAMESPACE: namespace, DATABASE_URL: house.config.database.url };
   // Kafka says that a topic was made before all of it can be read.
-  await until('the topics can be read', () => Promise.all(topicSpecs('nova').map(({ topic }) => watermarks(house.kafka, topic))).then(() => true, () => false));
+  await until('the topics can be read', () => Promise.all(topicSpecs(house.config.kafka).map(({ topic }) => watermarks(house.kafka, topic))).then(() => true, () => false));
   triggers = await house.watch(TOPICS.airflowTrigger);
   const setup = await expunge('setup', '--json');
   expect({ code: setup.code, err: setup.err }).toEqual({ code: 0, err: '' });

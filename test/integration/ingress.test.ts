@@ -9,6 +9,7 @@ import { SERVICE_FEED, stalenessMs } from '../../store/inventory/feed.js';
 import { readDeletion } from '../../store/ledger/read.js';
 import { openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
 import { freshId, outboxOf, receiveRequest } from '../support/deletions.js';
+import { novaSample } from '../support/nova-samples.js';
 
 let house: BridgeHouse;
 let ingress: RunningRole;
@@ -38,7 +39,7 @@ const signalsOf = async (workflowId: string): Promise<string[]> => {
 
 beforeAll(async () => {
   house = await openBridgeHouse(['ingress']);
-  dead = await house.watch(...[TOPICS.userDeletionRequest, TOPICS.serviceDeletionRequest].map(deadLetterTopic));
+  dead = await house.watch(...[TOPICS.userDeletionRequest, TOPICS.serviceDeletionRequest, house.config.kafka.novaTopics.identity].map(deadLetterTopic));
   ingress = await startIngress(house.deps({ metrics }));
   await until('the ingress reads', () => ingress.ready());
   const readyAt = Date.now();
@@ -140,6 +141,90 @@ describe('a request', () => {
     await house.send(userRequest(newer, userId));
     await arrived(newer);
     expect((await readDeletion(house.database, newer))?.deletion.workflowId).toBe(`user-deletion/${oldRef!}`);
+  });
+});
+
+describe('a user whom the service of identities has deleted', () => {
+  const topic = 'nova.identity.events';
+  const DAY_MS = 86_400_000;
+  const deleted = (userId: string, { soft = false, at = new Date(), headers = {} }: { readonly soft?: boolean; readonly at?: Date; readonly headers?: Record<string, string> } = {}) => ({
+    topic, key: userId, value: JSON.stringify({ user_id: userId, deleted_at: at.toISOString(), soft_delete: soft }), headers: { event_type: 'identity.user.deleted', ...headers },
+  });
+  const byUser = (userId: string) => house.database.rows<{ requestId: string; status: string; source: string; reason: string; graceMs: number; workflowId: string; dueInDays: number }>(
+    `SELECT request_id, status, source, reason, (input->>'graceMs')::float8 AS grace_ms, workflow_id, round(extract(epoch FROM due_at - received_at) / 86400)::int AS due_in_days FROM deletions WHERE user_id = $1 ORDER BY received_at`, [userId]);
+  const asked = async (userId: string) => {
+    await until(`a request about ${userId} is there`, async () => (await byUser(userId)).length > 0);
+    return byUser(userId);
+  };
+
+  test('for good: the deletion starts at once, under the id of the event', async () => {
+    const [userId, eventId] = [freshId('user'), freshId('evt')];
+    await house.send(deleted(userId, { headers: { event_id: eventId, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } }));
+    expect(await asked(userId)).toMatchObject([{ requestId: eventId, graceMs: 0, dueInDays: 30, source: 'identity-service', reason: 'identity.user.deleted' }]);
+    const workflowId = workflowIdFor({ kind: 'user', subjectRef: refOf(userId) });
+    await until('the workflow runs', async () => (await house.client.workflow.getHandle(workflowId).describe().catch(() => undefined)) !== undefined);
+    expect((await readDeletion(house.database, eventId))?.deletion).toMatchObject({ workflowId, traceId: '0af7651916cd43dd8448eb211c80319c' });
+    await house.send(deleted(userId, { headers: { event_id: eventId } }));
+    await until('the repeat was handled', async () => (await signalsOf(workflowId)).length === 1);
+    expect(await byUser(userId)).toHaveLength(1);
+  });
+
+  test('the sample of the source document, softly: the deletion has a grace, and is due a month after it', async () => {
+    const { key, headers, value } = novaSample('identity.user.deleted');
+    await house.send({ topic, key, headers, value: JSON.stringify(value, null, 2) });
+    expect(await asked(key)).toMatchObject([{ requestId: headers['event_id'], graceMs: 30 * DAY_MS, dueInDays: 60, reason: 'identity.user.deleted, soft' }]);
+  });
+
+  test('without an id of its event is known by where the message lies', async () => {
+    const userId = freshId('user');
+    await house.send(deleted(userId));
+    const [row] = await asked(userId);
+    expect(row?.requestId).toMatch(/^nova\.identity\.events:\d+:\d+$/);
+  });
+
+  test('softly, joins a request for the same user, and the other way round', async () => {
+    const [userId, eventId, requestId] = [freshId('user'), freshId('evt'), freshId('req')];
+    await house.send(deleted(userId, { soft: true, headers: { event_id: eventId } }));
+    await asked(userId);
+    await house.send(userRequest(requestId, userId));
+    const workflowId = workflowIdFor({ kind: 'user', subjectRef: refOf(userId) });
+    await until('the request joined', async () => (await signalsOf(workflowId).catch(() => [])).length === 1);
+    expect(await signalsOf(workflowId)).toEqual(['join']);
+    expect((await byUser(userId)).map(({ workflowId: id }) => id)).toEqual([workflowId, workflowId]);
+  });
+
+  test('before an erasure that is completed by now: nothing is left to be done, and that is noted there, once', async () => {
+    const [userId, requestId, eventId, later] = [freshId('user'), freshId('req'), freshId('evt'), freshId('evt')];
+    await receiveRequest(house.database, { requestId, subject: { kind: 'user', subjectRef: refOf(userId) }, userId });
+    await house.database.rows(`UPDATE deletions SET status = 'COMPLETED', completed_at = now() WHERE request_id = $1`, [requestId]);
+    // By the reference of an older pepper.
+    const [, oldRef] = createSubjectRefs(house.config.subjectPeppers).candidates(userId);
+    await house.database.rows('INSERT INTO subject_tombstones (subject_ref, erased_at, request_id) VALUES ($1, now(), $2)', [oldRef, requestId]);
+    const echo = deleted(userId, { at: new Date(Date.now() - 5_000), headers: { event_id: eventId } });
+    await house.send(echo, echo, deleted(userId, { at: new Date(Date.now() + 60_000), headers: { event_id: later } }));
+    await arrived(later);
+    expect((await byUser(userId)).map((row) => row.requestId)).toEqual([requestId, later]);
+    expect((await readDeletion(house.database, requestId))?.timeline.filter(({ what }) => what === 'told of')).toHaveLength(1);
+    expect((await metrics.identityEchoes.get()).values[0]?.value).toBe(2);
+  });
+
+  test('other events of that topic, and what is no event, are none of the ingress\'s business; a faulty deletion is a dead letter', async () => {
+    const [userId, bad, good] = [freshId('user'), freshId('user'), freshId('user')];
+    const profile = novaSample('identity.user.profile_updated');
+    await house.send(
+      { topic, key: userId, headers: profile.headers, value: JSON.stringify({ ...profile.value, user_id: userId }) },
+      { topic, key: userId, headers: { event_type: 'identity.user.renamed' }, value: '{}' },
+      { topic, key: userId, value: 'no JSON' },
+      { topic, key: bad, headers: { event_type: 'identity.user.deleted', event_id: freshId('evt') }, value: JSON.stringify({ user_id: bad, soft_delete: 'yes' }) },
+      { ...deleted(bad, { headers: { event_id: 'a~again~1' } }) },
+      deleted(good),
+    );
+    await asked(good);
+    await until('both dead letters are there', () => dead.seen.filter(({ key }) => key === bad).length === 2);
+    expect(dead.seen.filter(({ key }) => key === bad).map(({ headers }) => headers['dlq-error-class']).sort()).toEqual(['INVALID_FIELD', 'MISSING_FIELD']);
+    expect(dead.seen.filter(({ key }) => key === userId)).toEqual([]);
+    expect([...(await byUser(userId)), ...(await byUser(bad))]).toEqual([]);
+    expect(house.logged.join('')).not.toContain(bad);
   });
 });
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
 import { openDatabase, type Database } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { readDeletion } from '../../store/ledger/read.js';
 import { recordResult } from '../../store/ledger/results.js';
 import { createTestDatabase } from '../support/databases.js';
-import { freshId, gatherEvents, provision, receiveRequest, serviceEvent, serviceSubject, testPolicy, userSubject } from '../support/deletions.js';
+import { freshId, provision, receiveRequest, serviceEvent, serviceSubject, userSubject } from '../support/deletions.js';
+import { activitiesOn } from '../support/store.js';
 
 // What random walks have found: each a moment at which the ledger must know what a workflow has forgotten, or has not heard of.
 
@@ -18,8 +18,7 @@ beforeAll(async () => {
   database = openDatabase({ url: testDatabase.databaseUrl });
   drop = () => testDatabase.drop();
   await migrate(database);
-  const deps = { database, topicPrefix: 'nova', inventoryMaxStalenessMs: 3_600_000, tenantPurgeGraceMs: 0, tenantPolicy: testPolicy, events: gatherEvents() };
-  activities = createActivities(deps, () => undefined);
+  activities = activitiesOn(database);
 });
 afterAll(async () => {
   await database.close();

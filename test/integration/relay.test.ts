@@ -3,7 +3,7 @@ import { keepLaneLeases, type LaneLeases } from '../../bridges/relay/lane-leases
 import { startRelay } from '../../bridges/relay/role.js';
 import { createSender, RelayOutage, type SenderOptions } from '../../bridges/relay/sender.js';
 import { kafkaTransport, signalTransport, type Transport } from '../../bridges/relay/transports.js';
-import { SIGNALS, taskQueueFor, TOPICS } from '../../contracts/names/index.js';
+import { SIGNALS, taskQueueFor, TOPICS, verificationWorkflowId } from '../../contracts/names/index.js';
 import { createMetrics } from '../../platform/metrics.js';
 import type { Transaction } from '../../store/database.js';
 import { recheckTenant } from '../../store/inventory/service-events.js';
@@ -11,7 +11,7 @@ import { writeMessages } from '../../store/ledger/flush.js';
 import type { OutboxMessage } from '../../store/ledger/rows.js';
 import { listDead, markSent, outboxStats, purgeSent, requeueDead, type UnsentRow } from '../../store/outbox.js';
 import { openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
-import { freshId } from '../support/deletions.js';
+import { freshId, receiveRequest, userSubject } from '../support/deletions.js';
 
 let house: BridgeHouse;
 let watched: Watched;
@@ -34,7 +34,7 @@ const seenOf = (requestId: string) => watched.seen.filter(({ key }) => key === r
 const ALL_LANES = Array.from({ length: 16 }, (_, lane) => lane);
 const allLanes: Pick<LaneLeases, 'using' | 'holds'> = { using: (work) => work(ALL_LANES), holds: () => true };
 const senderWith = (more: Partial<SenderOptions>) =>
-  createSender({ target: 'kafka', database: house.database, leases: allLanes, transport: kafkaTransport(house.producer), batch: 100, mostRefusals: 5, refusalBackoffMs: 1, onSent: () => undefined, metrics: createMetrics(), log: house.log, ...more });
+  createSender({ target: 'kafka', database: house.database, leases: allLanes, transport: kafkaTransport(house.producer), batch: 100, mostRetries: 5, refusalBackoffMs: 1, onSent: () => undefined, metrics: createMetrics(), log: house.log, ...more });
 const go = (send: ReturnType<typeof createSender>) => send(new AbortController().signal);
 
 beforeAll(async () => {
@@ -69,7 +69,7 @@ describe('a sender', () => {
     await go(senderWith({}));
     expect(await unsent()).toEqual([rows[0]!.eventId, rows[1]!.eventId]);
     const [dead] = await listDead(house.database);
-    expect(dead).toMatchObject({ eventId: rows[0]!.eventId, refusals: 5, destination: 'no.such.topic' });
+    expect(dead).toMatchObject({ eventId: rows[0]!.eventId, refusals: 6, destination: 'no.such.topic' });
     expect(dead?.lastError).toContain('expunge setup');
     expect(house.logged.some((line) => line.includes('"level":"error"') && line.includes(bad))).toBe(true);
   });
@@ -150,6 +150,44 @@ describe('signals', () => {
     const description = await handle.describe();
     expect(description).toMatchObject({ type: 'tenant', taskQueue: 'expunge' });
     expect(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value])).toEqual([['TenantId', tenantId]]);
+  });
+
+  test('start the workflow of a verification, and one that has ended once more', async () => {
+    const requestId = freshId('req');
+    const workflowId = verificationWorkflowId(requestId);
+    const row = (): OutboxMessage => ({ ...signalRow(workflowId, workflowId), body: JSON.stringify({ requestId, lane: 'default' }) });
+    await write(row());
+    await go(signals());
+    const handle = house.client.workflow.getHandle(workflowId);
+    const description = await handle.describe();
+    expect(description).toMatchObject({ type: 'verification', taskQueue: 'expunge' });
+    expect(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value])).toEqual([['RequestId', requestId]]);
+    await handle.terminate();
+    await write(row());
+    await go(signals());
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    await handle.terminate();
+  });
+
+  test('that join a deletion start it when there is none, and reach the one that runs', async () => {
+    const subject = userSubject();
+    const [one, other] = [await receiveRequest(house.database, { subject }), await receiveRequest(house.database, { subject })];
+    const joinRow = ({ input, workflowId }: typeof one): OutboxMessage => ({ ...signalRow(input.requestId, workflowId), destination: SIGNALS.join, body: JSON.stringify({ input }) });
+    await write(joinRow(one), joinRow(other));
+    await go(signals());
+    const handle = house.client.workflow.getHandle(one.workflowId);
+    expect(await handle.describe()).toMatchObject({ type: 'userDeletion', taskQueue: 'expunge' });
+    expect(await signalNames(one.workflowId)).toEqual(['join', 'join']);
+    await handle.terminate();
+  });
+
+  test('that cannot be read are refused, and hold up nobody else', async () => {
+    const workflowId = verificationWorkflowId(freshId('req'));
+    const [bad, tenantId] = [{ ...signalRow(freshId('req'), workflowId), body: '{' }, freshId('tenant')];
+    await write(bad, recheckTenant(tenantId, freshId('cause')));
+    await go(signals());
+    expect(await signalNames(`tenant/${tenantId}`)).toEqual(['recheck']);
+    await house.database.rows('DELETE FROM outbox WHERE request_id = $1', [bad.requestId]);
   });
 });
 

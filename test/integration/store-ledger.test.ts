@@ -165,7 +165,7 @@ describe('a step', () => {
     const before = await read(call.requestId);
     const failing = runStep(store.database, 'fail', call, (deletion) => {
       deletion.change({ status: 'ON_HOLD' });
-      deletion.insertAttempt({ jobId: `job-${call.requestId}`, attempt: 1, dagId: 'dag', lane: 'default', generation: 0, cause: 'a test' });
+      deletion.insertAttempt({ jobId: `job-${call.requestId}`, attempt: 1, dagId: 'dag', lane: 'default', generation: 0, cause: 'a test', expected: null });
       throw new Error('out of order');
     });
     await expect(failing).rejects.toThrow('out of order');

@@ -1,13 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_VERIFICATION } from '../../contracts/names/index.js';
 import type { Database } from '../../store/database.js';
 import { forgetProcessedEvents } from '../../store/inventory/feed.js';
 import { readTenant } from '../../store/inventory/read.js';
 import { isAsItWas, liveRowsAfter, noteMend } from '../../store/ledger/live.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
-import { readDeletion, readJob, readStats } from '../../store/ledger/read.js';
+import { noteEcho } from '../../store/ledger/echo.js';
+import { readDeletion, readJob, readStats, readUserOf } from '../../store/ledger/read.js';
 import { liveSubjectRefsOfUsers } from '../../store/ledger/receive.js';
 import { hasEnded, recordResult } from '../../store/ledger/results.js';
 import { markSent, nextUnsent, outboxStats, purgeSent } from '../../store/outbox.js';
+import { applySubjectEvents } from '../../store/subjects/apply-events.js';
+import { entomb, eraseSubject } from '../../store/subjects/erase.js';
+import { forgetGoneItems, forgetSubjectEvents } from '../../store/subjects/forget.js';
+import { readSubject } from '../../store/subjects/read.js';
 import { currentInventory, receiveRequest, serviceEvent, serviceSubject, userSubject } from '../support/deletions.js';
 import { activitiesOn, gatherStatements, openStore, type Statement, type TestStore } from '../support/store.js';
 
@@ -31,6 +37,11 @@ const FILL = `
   INSERT INTO timeline (request_id, what, status, attempt, cause) SELECT request_id, what, status, 1, 'a test' FROM deletions, unnest(ARRAY['received', 'claimed', 'sent to Airflow', 'completed']) what;
   INSERT INTO outbox (event_id, request_id, lane, target, destination, key, body, sent_at)
     SELECT request_id || '/' || n, request_id, n, 'kafka', 'nova.deletion.events', 'k', '{}', CASE WHEN status = 'COMPLETED' OR n > 2 THEN now() END FROM deletions, generate_series(1, 3) n;
+  INSERT INTO subject_items (kind, item_id, state, event_at, subject_ref, since_at, noted_at)
+    SELECT (ARRAY['post', 'media', 'message'])[n % 3 + 1], 'i-' || n, CASE WHEN n % 5 = 0 THEN 2 ELSE 0 END, now(), CASE WHEN n % 5 > 0 THEN 'v1.' || n % 1000 END, now(), now() - n * interval '1 hour' FROM generate_series(1, 20000) n;
+  INSERT INTO subject_ids (subject_ref, user_id) SELECT 'v1.' || n, 'user-' || n FROM generate_series(0, 4999) n;
+  INSERT INTO subject_tombstones (subject_ref, erased_at, request_id) SELECT 'v0.' || n, now(), 'r-' || n FROM generate_series(1, 5000) n;
+  INSERT INTO verifications (request_id, deadline_at, stated_at, verdict) SELECT request_id, now(), now(), 'CLEAN' FROM deletions WHERE kind = 'user' AND status = 'COMPLETED';
   INSERT INTO processed_events (consumer_group, event_id) SELECT 'expunge-ingress', 'e-' || n FROM generate_series(1, 5000) n;
 `;
 
@@ -112,6 +123,20 @@ describe('no statement reads a large table whole', () => {
       await activities.join({ ...call, step: 1, requestIds: [second.input.requestId] });
       expect(await activities.cancel({ ...call, step: 2, act: {} })).toMatchObject({ outcome: 'withdrawn' });
     }],
+    ['when a user is deleted, verified and deleted again, and an event tells of it afterwards', 20, async (database) => {
+      const activities = activitiesOn(database);
+      const verification = { ...DEFAULT_VERIFICATION, deadlineMs: 1, onResidual: 'delete-again' } as const;
+      const { input: { requestId } } = await receiveRequest(database, { subject: { kind: 'user', subjectRef: 'v1.78' }, userId: 'user-78', policy: { verification } });
+      const call = { requestId, runId: 'run-plans-3', kind: 'user' } as const;
+      await activities.claim({ ...call, step: 0, sendFor: 'the request' });
+      const jobId = `del_req_${requestId}`;
+      await recordResult(database, { jobId, airflowRunId: jobId, status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
+      expect(await activities.complete({ ...call, step: 1, attempt: 1 })).toMatchObject({ outcome: 'completed' });
+      expect(await activities.verify({ requestId })).toMatchObject({ outcome: 'stated', verdict: 'RESIDUAL', again: `${requestId}~again~1` });
+      expect(await activities.verify({ requestId })).toMatchObject({ outcome: 'stated' });
+      await readUserOf(database, requestId);
+      expect(await noteEcho(database, { requestId: 'another', subjectRefs: ['v1.78', 'v0.78'], deletedAt: new Date(0) })).toBe(requestId);
+    }],
     ['when services come and go', 9, async (database) => {
       await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8', eventType: 'service.deprovisioned' });
       await serviceEvent(database, { tenantId: 't-9', serviceInstanceId: 's-8' });
@@ -135,6 +160,17 @@ describe('no statement reads a large table whole', () => {
       await liveRowsAfter(database, { after: first?.place, quietMs: 60_000, limit: 200 });
       await isAsItWas(database, { requestId: 'r-50', claimedRun: null });
       await noteMend(database, { requestId: 'r-50', claimedRun: null }, 'a test');
+    }],
+    ['when events of subjects are taken in, a subject is read and erased, and what is old is forgotten', 13, async (database) => {
+      const owner = { userId: 'user-77', subjectRefs: ['v1.77', 'v0.77'] } as const;
+      await applySubjectEvents(database, ['i-77', 'i-new'].map((itemId) => ({ eventId: itemId, kind: 'post', itemId, state: 'live', at: new Date(), owner })));
+      await readSubject(database, ['v1.77']);
+      await database.transaction(async (tx) => {
+        entomb(tx, { subjectRef: 'v1.77', requestId: 'r', erasedAt: new Date() });
+        await eraseSubject(tx, 'v1.77');
+      });
+      await forgetSubjectEvents(database);
+      await forgetGoneItems(database, 90 * 24 * 3_600_000, 10);
     }],
     ['when the API is asked for a request, a tenant, or the numbers', 8, async (database) => {
       await readDeletion(database, 'u-77');

@@ -4,6 +4,7 @@ import { userDeletion as userBefore } from '../../workflows/user-deletion.js';
 
 export { reconcile } from '../../workflows/reconcile.js';
 export { tenant } from '../../workflows/tenant.js';
+export { verification } from '../../workflows/verification.js';
 
 // The workflows of a release to come, whose shape differs from this one's by one step, under `patched`: deletions that began
 // without the step go on without it (docs/decisions/0007-workflow-code-is-versioned-by-patches.md).

@@ -44,7 +44,7 @@ const REMEDY =
 describe('the saved histories', () => {
   test('are there, one at least for every scene and every type of workflow', () => {
     expect(Object.keys(scenes).filter((scene) => !files.some((file) => file === `${scene}.json` || file.startsWith(`${scene}-`)))).toEqual([]);
-    expect(new Set(files.map((file) => startedAs(read(file)).workflowType.name))).toEqual(new Set(['userDeletion', 'serviceDeletion', 'tenant', 'reconcile']));
+    expect(new Set(files.map((file) => startedAs(read(file)).workflowType.name))).toEqual(new Set(['userDeletion', 'serviceDeletion', 'tenant', 'verification', 'reconcile']));
   });
 
   test.each(files)('%s can be replayed', async (file) => {

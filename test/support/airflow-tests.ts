@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createTopics } from '../../bus/admin.js';
 import { createKafka } from '../../bus/kafka.js';
 import { topicSpecs } from '../../bus/topics.js';
+import { loadConfig } from '../../platform/config.js';
 import { createLog } from '../../platform/log.js';
 import { AIRFLOW_FOLDER, airflowRequirements } from '../../stack/airflow.js';
 import { defaultCacheDir } from '../../stack/fetch/cache.js';
@@ -49,7 +50,7 @@ const stack = await startStack({ environment, parts: ['kafka', 'postgres'], dura
 try {
   const log = createLog({ level: 'warn' });
   const kafka = createKafka({ brokers: (stack.env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'airflow-tests', log });
-  await createTopics(kafka, topicSpecs('nova'), { log });
+  await createTopics(kafka, topicSpecs(loadConfig({}).kafka), { log });
   const env = { ...environment, KAFKA_BROKERS: stack.env['KAFKA_BROKERS'], TEST_DATABASE_URL: stack.env['DATABASE_URL'], PYTHONDONTWRITEBYTECODE: '1' };
   const given = process.argv.slice(2);
   const codes = [

@@ -57,7 +57,7 @@ export async function openBridgeHouse(roles: readonly Role[], env: Readonly<Reco
   const logged: string[] = [];
   const log = createLog({ level: 'debug', destination: { write: (line: string) => void logged.push(line) } });
   const kafka = createKafka({ brokers: config.kafka.brokers, clientId: 'test', log });
-  await createTopics(kafka, topicSpecs(config.kafka.topicPrefix), { log });
+  await createTopics(kafka, topicSpecs(config.kafka), { log });
   const producer = createProducer({ kafka, log });
   const connection = await Connection.connect(config.temporal.connection);
   await registerSearchAttributes(connection);

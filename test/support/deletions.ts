@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DeletionInput, DeletionPolicy, Subject } from '../../contracts/names/index.js';
-import { workflowIdFor } from '../../contracts/names/index.js';
+import { countsInWords, workflowIdFor } from '../../contracts/names/index.js';
 import type { ActivityEvents } from '../../activities/deps.js';
 import type { Database } from '../../store/database.js';
 import { SERVICE_FEED, markCaughtUp } from '../../store/inventory/feed.js';
@@ -95,6 +95,8 @@ export function gatherEvents(): ActivityEvents & { readonly seen: string[] } {
     tenantUnknown: (requestId) => void seen.push(`tenant unknown ${requestId}`),
     tenantDecisionNeeded: (tenantId) => void seen.push(`decision needed ${tenantId}`),
     overdue: (requestId) => void seen.push(`overdue ${requestId}`),
+    inventoryUnavailable: (owner) => void seen.push(`inventory unavailable ${owner}`),
+    verified: (requestId, verdict, residual, again) => void seen.push(`verified ${requestId} ${verdict} ${countsInWords(residual)}${again === null ? '' : ` again ${again}`}`),
   };
 }
 

@@ -53,11 +53,11 @@ export interface FaultLab {
 }
 
 const MOST_TRIES = 4;
-const TABLES = ['deletions', 'attempts', 'timeline', 'outbox', 'tenants', 'services', 'processed_events', 'outbox_relays'] as const;
+const TABLES = ['deletions', 'attempts', 'timeline', 'outbox', 'tenants', 'services', 'processed_events', 'outbox_relays', 'verifications', 'subject_ids', 'subject_items', 'subject_tombstones'] as const;
 /** Looked at besides, but never emptied. */
 const LOOKED_AT = [...TABLES, 'outbox_lanes'] as const;
 /** By the clock, of the database's counting, or of a hash over ids. */
-const MOVING = new Set(['id', 'lane', 'asked', 'durationMs', 'dueInMs', 'sentMsAgo', 'postedMsAgo', 'xmin']);
+const MOVING = new Set(['id', 'lane', 'asked', 'durationMs', 'dueInMs', 'sentMsAgo', 'postedMsAgo', 'deadlineInMs', 'xmin']);
 
 /** @throws what may not come of a fault: it would be kept as a dead letter, or never be tried again */
 function mustBeAnOutage(error: unknown): void {

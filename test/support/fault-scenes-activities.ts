@@ -1,7 +1,8 @@
 import type { Activities } from '../../activities/answers.js';
-import type { PersonAct } from '../../contracts/names/index.js';
+import { DEFAULT_VERIFICATION, type PersonAct, type VerificationPolicy } from '../../contracts/names/index.js';
 import { provision, receiveRequest, serviceEvent } from './deletions.js';
 import type { Ledger, Scene, World } from './fault-runs.js';
+import { stored } from './subjects.js';
 import { at, claimed, claimedUser, cleanUp, emptied, joined, parked, refilled, RUN, sent, serviceOf, succeeded, userOf } from './prepared-deletions.js';
 
 const ACT: PersonAct = { by: 'olga', reason: 'asked to' };
@@ -82,6 +83,13 @@ const SCENES: Readonly<Record<keyof Activities, Readonly<Record<string, Make>>>>
     'of a user whom two requests are about': async (world) => {
       const deletion = await sent(world, userOf(world));
       await joined(world, deletion, userOf(world, 'joined'));
+      await succeeded(world, deletion);
+      const call = { ...deletion.next(), attempt: 1 };
+      return ({ activities }) => activities.complete(call);
+    },
+    'of a user of whom something is known': async (world) => {
+      await stored(world.database, { userId: world.id('user'), subjectRef: world.id('ref'), posts: 1 });
+      const deletion = await sent(world, userOf(world));
       await succeeded(world, deletion);
       const call = { ...deletion.next(), attempt: 1 };
       return ({ activities }) => activities.complete(call);
@@ -205,7 +213,33 @@ const SCENES: Readonly<Record<keyof Activities, Readonly<Record<string, Make>>>>
       return ({ activities }) => activities.requestErasure({ tenantId, act: ACT });
     },
   },
+  verify: {
+    'of a user of whom something may still go': async (world) => {
+      const requestId = await completed(world, { deadlineMs: 86_400_000 });
+      return ({ activities }) => activities.verify({ requestId });
+    },
+    'of a user of whom something is left': async (world) => {
+      const requestId = await completed(world);
+      return ({ activities }) => activities.verify({ requestId });
+    },
+    'of a user who is deleted again': async (world) => {
+      const requestId = await completed(world, { onResidual: 'delete-again' });
+      return ({ activities }) => activities.verify({ requestId });
+    },
+  },
 };
+
+/** A user's completed deletion, of which so much is left. */
+async function completed(world: World, policy: Partial<VerificationPolicy> = {}): Promise<string> {
+  const request = userOf(world);
+  await stored(world.database, { userId: world.id('user'), subjectRef: world.id('ref'), posts: 2 });
+  const verification = { ...DEFAULT_VERIFICATION, deadlineMs: 1, ...policy };
+  const deletion = await sent(world, { ...request, policy: { verification } });
+  await succeeded(world, deletion);
+  const call = { ...deletion.next(), attempt: 1 };
+  await world.activities.complete(call);
+  return call.requestId;
+}
 
 /** The activities of the worker. */
 export const ACTIVITY_SCENES: readonly Scene[] = Object.entries(SCENES).flatMap(([activity, scenes]) => Object.entries(scenes).map(([what, prepare]) => ({ name: `${activity} ${what}`, prepare })));

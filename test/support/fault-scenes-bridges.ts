@@ -13,10 +13,11 @@ import { applyListing } from '../../store/inventory/listing.js';
 import { incoming } from './bridges.js';
 import { provision, receiveRequest, serviceEvent, testPolicy } from './deletions.js';
 import type { Ledger, Scene, World } from './fault-runs.js';
-import { at, cleanUp, parked, sent, serviceOf, userOf, type Claimed } from './prepared-deletions.js';
+import { at, cleanUp, parked, sent, serviceOf, succeeded, userOf, type Claimed } from './prepared-deletions.js';
 
 const metrics = createMetrics();
 const log = createLog({ level: 'silent' });
+const REFS = createSubjectRefs([{ version: 1, secret: 'pepper of this test' }]);
 
 /** What was told over and over is as good as told once: each thing once, in an order of its own. */
 const eachOnce = (things: readonly unknown[]): unknown[] => [...new Set(things.map((thing) => JSON.stringify(thing)))].sort().map((text) => JSON.parse(text) as unknown);
@@ -27,19 +28,23 @@ function ingressOn(database: Database) {
   const handlers = createIngress({
     database, metrics, log,
     policies: { policyFor: () => testPolicy, lanes: [] },
-    subjectRefs: createSubjectRefs([{ version: 1, secret: 'pepper of this test' }]),
+    subjectRefs: REFS,
     topicPrefix: 'nova',
+    identityTopic: 'nova.identity.events',
+    softDeleteGraceMs: 1_000,
     startOrJoin: ({ input, workflowId }) => {
       started.push({ input, workflowId });
       return Promise.resolve('started');
     },
   });
-  return async (topic: string, value: object) => {
-    await handlers[topic]?.(incoming(topic, value));
+  return async (topic: string, value: object, headers = {}) => {
+    await handlers[topic]?.(incoming(topic, value, { headers }));
     return eachOnce(started);
   };
 }
 const userMessage = (world: World) => ({ eventId: world.id('req'), traceId: 'trace', timestamp: at(30), payload: { userId: world.id('user'), reason: 'gdpr_request', source: 'account-service' } });
+const deletedMessage = (world: World) => ({ user_id: world.id('user'), deleted_at: at(35), soft_delete: true });
+const deletedHeaders = (world: World) => ({ event_type: 'identity.user.deleted', event_id: world.id('evt') });
 const serviceMessage = (world: World, instance: string) => ({ traceId: world.id('trace'), payload: { tenantId: world.id('tenant'), serviceType: 'email', serviceInstanceId: instance, requestedBy: 'admin', timestamp: at(30), gdprMode: true } });
 
 type What = 'service.provisioned' | 'service.deprovisioned';
@@ -122,6 +127,15 @@ const watches = (runs: Runs) => {
 type Make = (world: World) => Promise<(ledger: Ledger) => Promise<unknown>>;
 const SCENES: Readonly<Record<string, Make>> = {
   'the ingress takes a user\'s request': (world) => Promise.resolve(({ database }) => ingressOn(database)(TOPICS.userDeletionRequest, userMessage(world))),
+  'the ingress hears that a user was deleted': (world) => Promise.resolve(({ database }) => ingressOn(database)('nova.identity.events', deletedMessage(world), deletedHeaders(world))),
+  'the ingress hears that a user was deleted whose erasure is done': async (world) => {
+    const deletion = await sent(world, userOf(world));
+    await succeeded(world, deletion);
+    await world.activities.complete({ ...deletion.next(), attempt: 1 });
+    const subjectRef = REFS.current(world.id('user'));
+    await world.database.rows('UPDATE subject_tombstones SET subject_ref = $1 WHERE subject_ref = $2', [subjectRef, world.id('ref')]);
+    return ({ database }) => ingressOn(database)('nova.identity.events', deletedMessage(world), deletedHeaders(world));
+  },
   'the ingress takes a service\'s request': async (world) => {
     await provision(world.database, world.id('tenant'), { db: [] }, at(1));
     return ({ database }) => ingressOn(database)(TOPICS.serviceDeletionRequest, serviceMessage(world, 'db'));

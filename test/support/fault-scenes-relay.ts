@@ -57,7 +57,7 @@ function relay(isRefused: (row: UnsentRow) => boolean = () => false) {
   }));
   return async ({ database }: Ledger) => {
     const send = createSender({
-      database, transport, metrics, log, target: 'kafka', batch: 3, mostRefusals: 1, refusalBackoffMs: 0,
+      database, transport, metrics, log, target: 'kafka', batch: 3, mostRetries: 0, refusalBackoffMs: 0,
       leases: { using: (work) => work(ALL_LANES), holds: () => true },
       onSent: () => undefined,
     });
@@ -85,7 +85,7 @@ const SCENES: Readonly<Record<string, Make>> = {
     const [row] = rowsOf(world, 'a', 1);
     await alone(world, row!);
     const [written] = await world.database.rows<{ id: number }>('SELECT id FROM outbox WHERE event_id = $1', [row!.eventId]);
-    await markRefused(world.database, written!.id, 'too large', 1);
+    await markRefused(world.database, written!.id, 'too large', 0);
     return async ({ database }) => {
       await requeueDead(database, [written!.id]);
       return listDead(database);

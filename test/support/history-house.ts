@@ -4,6 +4,7 @@ import type { Activities } from '../../activities/answers.js';
 import { createReconcileActivities } from '../../activities/reconcile.js';
 import { createActivities } from '../../activities/create-activities.js';
 import { createRuns } from '../../bridges/reconcile/runs.js';
+import { InventoryUnavailable, localInventory } from '../../activities/subject-inventory.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
@@ -30,6 +31,8 @@ export interface HistoryHouse {
   readonly client: Client;
   /** Put in front of every activity; `undefined` for none. */
   interfere: Interference | undefined;
+  /** Whoever is asked what exists of a user cannot be asked. */
+  ownersAreOut: boolean;
   start(request: TestRequest & { requestId: string }): Promise<{ workflowId: string; input: DeletionInput }>;
   result(requestId: string, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<void>;
   /** Delivers what waits in the outbox to wake workflows. @returns the workflow ids */
@@ -62,6 +65,11 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
       database,
       topicPrefix: 'nova',
       inventoryMaxStalenessMs: 3_600_000,
+      inventory: {
+        ...localInventory,
+        ask: (requestId) => (house.ownersAreOut ? Promise.reject(new InventoryUnavailable('media-service', 'cannot be reached')) : localInventory.ask(requestId)),
+      },
+      subjectRefsOf: () => [],
       tenantPurgeGraceMs: 0,
       tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
       events: gatherEvents(),
@@ -100,6 +108,7 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
     database,
     client,
     interfere: undefined,
+    ownersAreOut: false,
     start: async (request) => {
       const received = await receiveRequest(database, request);
       await startOrJoin(received);

@@ -1,7 +1,8 @@
 import { activityInfo, ApplicationFailure } from '@temporalio/activity';
-import { SIGNALS, tenantWorkflowId, UPDATES, type Subject } from '../../contracts/names/index.js';
+import { DEFAULT_VERIFICATION, SIGNALS, tenantWorkflowId, UPDATES, verificationWorkflowId, type Subject, type Verdict, type VerificationPolicy } from '../../contracts/names/index.js';
 import { provision, serviceEvent, serviceSubject } from './deletions.js';
 import type { HistoryHouse } from './history-house.js';
+import { gone, stored, type TestSubject } from './subjects.js';
 import { waitFor } from './wait-for.js';
 
 /** Plays one way that a workflow can go, to its end. @returns the histories by name */
@@ -57,6 +58,42 @@ export const scenes: Readonly<Record<string, Scene>> = {
     await house.untilSent('happy-user');
     await house.result('happy-user', 1, 'SUCCESS');
     return ended(house, 'happy-user', workflowId, 'COMPLETED');
+  },
+  'claim-sends-service': async (house) => {
+    const { workflowId } = await startService(house, 'claim-sends-service');
+    await house.untilSent('claim-sends-service');
+    await house.result('claim-sends-service', 1, 'SUCCESS');
+    return ended(house, 'claim-sends-service', workflowId, 'COMPLETED');
+  },
+  'claim-sends-user': async (house) => {
+    const { workflowId } = await house.start({ requestId: 'claim-sends-user', subject: userSubject('claim-sends'), userId: USER_ID, policy: { dagId: 'user_cleanup_dag' } });
+    await house.untilSent('claim-sends-user');
+    await house.result('claim-sends-user', 1, 'SUCCESS');
+    return ended(house, 'claim-sends-user', workflowId, 'COMPLETED');
+  },
+  'user-waits-for-its-owners': async (house) => {
+    const subject = userSubject('owners-out');
+    house.ownersAreOut = true;
+    const { workflowId } = await house.start({ requestId: 'owners-out', subject, userId: USER_ID, policy: { dagId: 'user_cleanup_dag' } });
+    await waitFor('the deletion waits', async () => (await house.client.workflow.getHandle(workflowId).query<{ phase: string }>('status')).phase === 'pending');
+    house.ownersAreOut = false;
+    await house.untilSent('owners-out');
+    await house.result('owners-out', 1, 'SUCCESS');
+    return ended(house, 'user-waits-for-its-owners', workflowId, 'COMPLETED');
+  },
+  'verification-nothing-left': async (house) => {
+    const user = { userId: USER_ID, subjectRef: 'v1.nothing-left' };
+    await completedUser(house, 'nothing-left', user, { posts: 1 }, {});
+    const handle = house.client.workflow.getHandle(verificationWorkflowId('nothing-left'));
+    await waitFor('it has looked once', async () => (await handle.fetchHistory()).events?.some(({ timerStartedEventAttributes }) => timerStartedEventAttributes));
+    await gone(house.database, user, 'post', 1);
+    await handle.signal(SIGNALS.recheck);
+    return stated(house, 'verification-nothing-left', 'nothing-left', 'CLEAN');
+  },
+  'verification-residual': async (house) => {
+    const user = { userId: USER_ID, subjectRef: 'v1.residual' };
+    await completedUser(house, 'residual', user, { posts: 2, media: 1 }, { deadlineMs: 1_500, onResidual: 'delete-again' });
+    return stated(house, 'verification-residual', 'residual', 'RESIDUAL');
   },
   'failure-then-success': async (house) => {
     const { workflowId } = await startService(house, 'failure-then-success', { policy: { retryBackoffMs: 300 } });
@@ -203,6 +240,23 @@ export const scenes: Readonly<Record<string, Scene>> = {
     return endedTenant(house, 'tenant-with-nothing-to-do', 'tenant-plain', 0);
   },
 };
+
+/** A user of whom something is known, whose deletion is completed and is being verified. */
+async function completedUser(house: HistoryHouse, requestId: string, user: TestSubject, known: { readonly posts?: number; readonly media?: number }, verification: Partial<VerificationPolicy>): Promise<void> {
+  await stored(house.database, { ...user, ...known });
+  await house.start({ requestId, subject: { kind: 'user', subjectRef: user.subjectRef }, userId: user.userId, policy: { dagId: 'user_cleanup_dag', verification: { ...DEFAULT_VERIFICATION, ...verification } } });
+  await house.untilSent(requestId);
+  await house.result(requestId, 1, 'SUCCESS');
+  await house.until(requestId, 'COMPLETED', ({ deletion }) => deletion.status === 'COMPLETED');
+  await house.relay();
+}
+
+async function stated(house: HistoryHouse, name: string, requestId: string, verdict: Verdict): Promise<Record<string, string>> {
+  const workflowId = verificationWorkflowId(requestId);
+  const result = (await house.client.workflow.getHandle(workflowId).result()) as { verdict: string };
+  if (result.verdict !== verdict) throw new Error(`${name} ended as ${result.verdict}, not ${verdict}`);
+  return { [name]: await house.history(workflowId) };
+}
 
 async function endedTenant(house: HistoryHouse, name: string, tenantId: string, cleanUps: number): Promise<Record<string, string>> {
   const result = (await house.client.workflow.getHandle(tenantWorkflowId(tenantId)).result()) as { cleanUps: unknown[] };

@@ -15,7 +15,7 @@ export const aDeletion = (more: Partial<Deletion> = {}): Deletion => ({
   requestId: 'uuid-1234', kind: 'user', workflowId: 'user-deletion/v1.0000000000', subjectRef: 'v1.0000000000', userId: 'user_888',
   tenantId: null, serviceType: null, serviceInstanceId: null, emptying: null, generation: 0, source: 'account-service', reason: 'gdpr_request', requestedBy: null,
   gdprMode: true, dryRun: false, traceId: 'trace-1', traceparent: null, input, status: 'PENDING', attempt: 0, jobId: null, claimedRun: null, step: 0, answers: [], held: false,
-  failureCode: null, failureMessage: null, duplicateOf: null, outcome: null, notifications: 0, events: 1, airflowRunId: null, counts: null,
+  failureCode: null, failureMessage: null, duplicateOf: null, outcome: null, notifications: 0, events: 1, airflowRunId: null, counts: null, expected: null, linkedTo: null,
   requestedAt: NOW, receivedAt: NOW, sentAt: null, parkedAt: null, completedAt: null, durationMs: null, dueAt: new Date('2026-03-13T10:00:00Z'), updatedAt: NOW,
   ...more,
 });
@@ -23,7 +23,7 @@ export const aDeletion = (more: Partial<Deletion> = {}): Deletion => ({
 /** The first attempt of `aDeletion`, just sent. */
 export const anAttempt = (more: Partial<Attempt> = {}): Attempt => ({
   jobId: 'del_req_uuid-1234', requestId: 'uuid-1234', attempt: 1, dagId: 'user_cleanup_dag', lane: 'default', generation: 0, cause: 'first attempt', sentAt: NOW,
-  postedAt: null, airflowRunId: null, result: null, resultAt: null, failureCode: null, errorText: null, counts: null, timedOutAt: null, revokedAt: null, revokedWhy: null,
+  postedAt: null, airflowRunId: null, result: null, resultAt: null, failureCode: null, errorText: null, counts: null, expected: null, timedOutAt: null, revokedAt: null, revokedWhy: null,
   ...more,
 });
 

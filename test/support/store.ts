@@ -1,5 +1,6 @@
 import { createActivities } from '../../activities/create-activities.js';
 import type { Activities } from '../../activities/answers.js';
+import { localInventory } from '../../activities/subject-inventory.js';
 import { openDatabase, type Database, type Queryable, type Transaction } from '../../store/database.js';
 import { migrate } from '../../store/migrate.js';
 import { createTestDatabase } from './databases.js';
@@ -20,6 +21,8 @@ export const activitiesOn = (database: Database): Activities =>
       database,
       topicPrefix: 'nova',
       inventoryMaxStalenessMs: 3_600_000,
+      inventory: localInventory,
+      subjectRefsOf: () => [],
       tenantPurgeGraceMs: 0,
       tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
       events: gatherEvents(),

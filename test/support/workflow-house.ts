@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio
 import { inject } from 'vitest';
 import { activityInfo } from '@temporalio/activity';
 import { createActivities } from '../../activities/create-activities.js';
+import { localInventory, type SubjectInventory } from '../../activities/subject-inventory.js';
 import type { Activities } from '../../activities/answers.js';
 import { createReconcileActivities } from '../../activities/reconcile.js';
 import type { InventoryAuthority } from '../../activities/inventory-authority.js';
@@ -42,6 +43,8 @@ export interface HouseOptions {
   readonly inventoryMaxStalenessMs?: number;
   readonly tenantPurgeGraceMs?: number;
   readonly inventoryAuthority?: InventoryAuthority;
+  /** The local index when left out. */
+  readonly inventory?: (database: Database) => SubjectInventory;
 }
 
 /** The workflows on the time-skipping server, with the real activities on a real PostgreSQL. */
@@ -54,7 +57,7 @@ export interface WorkflowHouse {
   /** Receives a request and starts its workflow, or has it join the one that runs, as the ingress does. */
   start(request: TestRequest): Promise<Running>;
   /** The result of a job, as the result bridge takes it: into the ledger, then to the workflow. */
-  jobResult(jobId: string, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode, errorText?: string): Promise<RecordedResult>;
+  jobResult(jobId: string, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode, errorText?: string, counts?: Record<string, number>): Promise<RecordedResult>;
   /** The result of an attempt of a deletion's request. */
   result(running: Pick<Running, 'input'>, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<RecordedResult>;
   /** Delivers what waits in the outbox to wake workflows, as the relay does. @returns the workflow ids */
@@ -144,6 +147,8 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
       topicPrefix: 'nova',
       inventoryMaxStalenessMs: options.inventoryMaxStalenessMs ?? HOUR_MS,
       inventoryAuthority: options.inventoryAuthority,
+      inventory: options.inventory?.(database) ?? localInventory,
+      subjectRefsOf: () => [],
       tenantPurgeGraceMs: options.tenantPurgeGraceMs ?? 0,
       tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
       events,
@@ -203,12 +208,12 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
       const handle = client.workflow.getHandle<typeof serviceDeletion>(received.workflowId);
       return { ...received, outcome, handle };
     },
-    jobResult: async (jobId, status, failureCode = 'DAG_FAILED', errorText) => {
+    jobResult: async (jobId, status, failureCode = 'DAG_FAILED', errorText, counts = { rows_deleted: 7 }) => {
       const recorded = await recordResult(database, {
         jobId,
         airflowRunId: `run-of-${jobId}`,
         status,
-        counts: { rows_deleted: 7 },
+        counts,
         errorText: errorText ?? null,
         failureCode,
       });

@@ -5,6 +5,7 @@ import { startApi } from '../../api/role.js';
 import { createApi, type ApiReads } from '../../api/server.js';
 import { deletionAnswer, jobAnswer } from '../../contracts/api/deletions.js';
 import { problemAnswer } from '../../contracts/api/problems.js';
+import { subjectAnswer } from '../../contracts/api/subjects.js';
 import { tenantAnswer } from '../../contracts/api/tenants.js';
 import { loadConfig } from '../../platform/config.js';
 import { createHealth } from '../../platform/health.js';
@@ -18,10 +19,10 @@ function apiWith(reads: Partial<ApiReads>, webUi?: { url: string; namespace: str
   const nothing = () => Promise.resolve(undefined);
   const health = createHealth({ registry: createMetrics().registry });
   health.addReadiness('all', () => true);
-  return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, ...reads }, health, log: silent, webUi });
+  return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, subject: () => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [], tombstone: undefined }), ...reads }, health, log: silent, webUi });
 }
 
-const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [] });
+const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [], verification: undefined, again: null });
 
 describe('a deletion', () => {
   it('is answered with the fields of the source document first, in its order', async () => {
@@ -38,6 +39,21 @@ describe('a deletion', () => {
       timeline: { received: '2026-02-11T10:00:00.000Z', completed: '2026-02-11T10:05:00.000Z', duration_ms: 300_000 }, failure: null,
     });
     expect(deletionAnswer.parse(response.json())).toEqual(response.json());
+  });
+
+  it('of a user says what was expected, what is left, and which deletions are linked to it', async () => {
+    const verification = { requestId: 'uuid-1234', deadlineAt: new Date('2026-02-12T10:00:00Z'), statedAt: null, verdict: null, residual: {}, unverifiable: {} } as const;
+    const record = { ...recordOf(aDeletion({ status: 'COMPLETED', expected: { post: 2, media: 0 }, linkedTo: 'uuid-1233' })), attempts: [anAttempt({ expected: { post: 2 } })] };
+    const answerTo = async (more: object) => deletionAnswer.parse((await apiWith({ deletion: () => Promise.resolve({ ...record, ...more }) }).inject('/api/v1/deletions/uuid-1234')).json());
+    expect(await answerTo({ verification })).toMatchObject({
+      expected: { post: 2, media: 0 }, linkedTo: 'uuid-1233', again: null, attempts: [{ expected: { post: 2 } }],
+      verification: { status: 'PENDING', deadlineAt: '2026-02-12T10:00:00.000Z', statedAt: null },
+    });
+    const stated = { ...verification, statedAt: new Date('2026-02-12T10:00:01Z'), verdict: 'RESIDUAL', residual: { post: 1 }, unverifiable: { media: 3 } };
+    expect(await answerTo({ verification: stated, again: 'uuid-1234~again~1' })).toMatchObject({
+      again: 'uuid-1234~again~1', verification: { status: 'RESIDUAL', statedAt: '2026-02-12T10:00:01.000Z', residual: { post: 1 }, unverifiable: { media: 3 } },
+    });
+    expect(await answerTo({})).toMatchObject({ verification: null });
   });
 
   it('of a service names tenant, type and instance, and no user', async () => {
@@ -141,6 +157,20 @@ describe('a tenant', () => {
 
   it('has an id by the rules of incoming ids', async () => {
     expect((await apiWith({}).inject('/api/v1/tenants/a~b')).json()).toMatchObject({ type: '/problems/invalid-id' });
+  });
+});
+
+describe('a subject', () => {
+  it('is answered with what is stored of each kind, and who keeps it', async () => {
+    const subject = vi.fn<ApiReads['subject']>(() => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [{ kind: 'post', count: 3, hidden: 1, since: new Date(0) }], tombstone: { erasedAt: new Date(1), requestId: 'r' } }));
+    const body = subjectAnswer.parse((await apiWith({ subject }).inject('/api/v1/subjects/by-user/ann%40example.org')).json());
+    expect(body).toEqual({ subjectRefs: ['v1.00000000'], total: 3, stored: [{ kind: 'post', owner: 'content-service', count: 3, hidden: 1, since: '1970-01-01T00:00:00.000Z' }], erased: { at: '1970-01-01T00:00:00.001Z', requestId: 'r' } });
+    await apiWith({ subject }).inject('/api/v1/subjects/v1.00000000');
+    expect(subject.mock.calls).toEqual([[{ userId: 'ann@example.org' }], [{ subjectRef: 'v1.00000000' }]]);
+  });
+
+  it('has an id by the rules of such ids', async () => {
+    for (const path of ['by-user/a~b', 'ann']) expect((await apiWith({}).inject(`/api/v1/subjects/${path}`)).json()).toMatchObject({ type: '/problems/invalid-id' });
   });
 });
 

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { fromServiceRequest, fromUserRequest } from '../../bridges/ingress/requests.js';
+import { fromServiceRequest, fromUserDeleted, fromUserRequest } from '../../bridges/ingress/requests.js';
 import { periodically } from '../../bridges/periodically.js';
 import { createLaneSlots } from '../../bridges/trigger/lane-slots.js';
-import { deletionStart, tenantStart } from '../../bridges/workflow-starts.js';
+import { deletionStart, tenantStart, verificationStart } from '../../bridges/workflow-starts.js';
 import { parseServiceDeletionRequest, parseUserDeletionRequest } from '../../contracts/topics/index.js';
 import { loadConfig } from '../../platform/config.js';
 import { createLog } from '../../platform/log.js';
 import { loadPolicies } from '../../platform/policies.js';
+import { incoming } from '../support/bridges.js';
 
 const policies = loadPolicies(loadConfig({}));
 const sample = (name: string) => {
@@ -34,6 +35,18 @@ describe('a request becomes', () => {
     expect(JSON.stringify([draft.input, deletionStart(draft.input, draft.workflowId)])).not.toContain('admin-user-uuid');
   });
 
+  test('of a user whom the service of identities has deleted, a deletion at once, or after a grace', () => {
+    const message = incoming('nova.identity.events', {});
+    const terms = { policies, softDeleteGraceMs: 5_000 };
+    const value = { user_id: 'user_888', deleted_at: '2026-02-11T10:00:00Z', soft_delete: false };
+    const hard = fromUserDeleted(value, 'evt-1', message, 'v1.0123456789', terms);
+    expect(hard).toMatchObject({ workflowId: 'user-deletion/v1.0123456789', userId: 'user_888', source: 'identity-service', reason: 'identity.user.deleted', requestedAt: new Date('2026-02-11T10:00:00Z') });
+    expect(hard.input).toMatchObject({ requestId: 'evt-1', traceId: 'evt-1', gdprMode: true, dryRun: false, graceMs: 0, subject: { kind: 'user', subjectRef: 'v1.0123456789' } });
+    const soft = fromUserDeleted({ ...value, soft_delete: true }, 'a-topic-of-a-name-that-is-longer-than-the-id-of-a-trace-may-be:12:345', message, 'v1.0123456789', terms);
+    expect(soft.input).toMatchObject({ graceMs: 5_000, traceId: 'ic-of-a-name-that-is-longer-than-the-id-of-a-trace-may-be:12:345' });
+    expect(JSON.stringify([hard.input, soft.input, deletionStart(soft.input, soft.workflowId)])).not.toContain('user_888');
+  });
+
   test('as a dry run, a workflow of its own', () => {
     const value = parseUserDeletionRequest(user);
     const draft = fromUserRequest({ ...value, payload: { ...value.payload, dryRun: true } }, user, 'v1.0123456789', policies);
@@ -52,6 +65,7 @@ describe('a request becomes', () => {
     expect(staticSummary).toBe('Delete hadoop-cluster srv-abc-001 of tenant tenant-12345');
     expect(staticDetails).toContain('service_cleanup_dag__heavy');
     expect(tenantStart('t-1')).toMatchObject({ workflowId: 'tenant/t-1', taskQueue: 'expunge' });
+    expect(verificationStart({ requestId: 'r-1', lane: 'heavy' })).toMatchObject({ workflowId: 'verification/r-1', taskQueue: 'expunge-heavy' });
   });
 });
 

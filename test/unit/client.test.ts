@@ -13,7 +13,7 @@ import { BusOutage, RecordRefused } from '../../bus/producer-errors.js';
 import type { DeletionAnswer } from '../../contracts/api/deletions.js';
 import { aDeletion } from '../support/ledger-rows.js';
 
-const answer = (more: Parameters<typeof aDeletion>[0] = {}): DeletionAnswer => deletionAnswerOf({ deletion: aDeletion(more), attempts: [], timeline: [], joined: [] }, undefined);
+const answer = (more: Parameters<typeof aDeletion>[0] = {}): DeletionAnswer => deletionAnswerOf({ deletion: aDeletion(more), attempts: [], timeline: [], joined: [], verification: undefined, again: null }, undefined);
 const makings: RequestMakings = { now: new Date('2026-02-11T10:00:00Z'), newIds: { eventId: 'uuid-new', traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) } };
 const sample = (name: string) => JSON.parse(readFileSync(new URL(`../samples/${name}.json`, import.meta.url), 'utf8')) as { key: string; value: unknown };
 const noTemporal = () => Promise.reject(new Error('Temporal was asked'));
@@ -98,6 +98,37 @@ describe('reading the API', () => {
     const fetching = responding(200, answer());
     for (const id of ['..', 'a/b', '', 'x'.repeat(161)]) await expect(createApiReader('http://api', fetching).deletion(id)).rejects.toMatchObject({ kind: 'usage' });
     expect(fetching).not.toHaveBeenCalled();
+  });
+});
+
+describe('a subject', () => {
+  const found = { subjectRefs: ['v1.00000000'], total: 3, stored: [{ kind: 'post', owner: 'content-service', count: 3, hidden: 1, since: '2025-01-15T10:30:00Z' }], erased: null };
+
+  it('is asked for by user id or by reference, and never by what is neither', async () => {
+    const fetching = vi.fn(() => Promise.resolve(new Response(JSON.stringify(found))));
+    const api = createApiReader('http://api', fetching);
+    await api.subjectOfUser('ann+1@example.org');
+    await api.subject('v1.00000000');
+    expect(fetching.mock.calls.map(([url]: readonly unknown[]) => url)).toEqual(['http://api/api/v1/subjects/by-user/ann%2B1%40example.org', 'http://api/api/v1/subjects/v1.00000000']);
+    await expect(api.subject('ann')).rejects.toMatchObject({ kind: 'usage' });
+    await expect(api.subjectOfUser('../x')).rejects.toMatchObject({ kind: 'usage' });
+  });
+
+  it('is shown by kind, with who keeps it', async () => {
+    const shown = async (answered: object, ...args: string[]): Promise<string> => {
+      const lines: string[] = [];
+      vi.stubGlobal('fetch', responding(200, answered));
+      try {
+        expect(await runCli(['subject', 'show', ...args], { terminal: { out: (text) => void lines.push(text), err: (text) => void lines.push(text), interactive: false, redraw: () => undefined }, env: {} })).toBe(0);
+      } finally {
+        vi.unstubAllGlobals();
+      }
+      return lines.join('\n');
+    };
+    const text = await shown(found, 'ann');
+    for (const part of ['v1.00000000', 'content-service', '2025-01-15 10:30:00Z', 'of which hidden']) expect(text).toContain(part);
+    expect(await shown({ ...found, total: 0, stored: [], erased: { at: '2025-02-01T00:00:00Z', requestId: 'req-1' } }, '--ref', 'v1.00000000')).toMatch(/nothing that the bus told of\nerased +2025-02-01 00:00:00Z, by req-1/);
+    expect(JSON.parse(await shown(found, 'ann', '--json'))).toEqual(found);
   });
 });
 

@@ -42,9 +42,9 @@ describe('docker-compose.temporal.yml', () => {
     expect(validate({ services: { kafka: { image: 'apache/kafka:4.1.1', depends_on: { x: { condition: 'healthy' } } } } })).toBe(false);
   });
 
-  test('brings all parts, and Airflow only when it is asked for', () => {
-    expect(services.map(([name]) => name).sort()).toEqual(['airflow', 'kafka', 'postgres', 'temporal', 'temporal-postgres', 'temporal-ui']);
-    expect(services.filter(([, service]) => service.profiles !== undefined).map(([name]) => name)).toEqual(['airflow']);
+  test('brings all parts, and Airflow and the view of consumer lag from outside only when they are asked for', () => {
+    expect(services.map(([name]) => name).sort()).toEqual(['airflow', 'kafka', 'kafka-lag-exporter', 'postgres', 'temporal', 'temporal-postgres', 'temporal-ui']);
+    expect(services.filter(([, service]) => service.profiles !== undefined).map(([name]) => name)).toEqual(['kafka-lag-exporter', 'airflow']);
   });
 
   test.each(services)('%s has an image pinned to a full version and a health check', (_name, { image, healthcheck }) => {
@@ -55,7 +55,7 @@ describe('docker-compose.temporal.yml', () => {
 
   test('listens on loopback only', () => {
     const ports = services.flatMap(([, service]) => service.ports ?? []);
-    expect(ports).toHaveLength(4);
+    expect(ports).toHaveLength(5);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\$\{STACK_[A-Z_]+:-\d+\}:\d+$/);
   });
 
@@ -91,7 +91,7 @@ describe('docker-compose.temporal.yml', () => {
 
   test('is understood by docker compose, where that is installed', async ({ skip }) => {
     if (!(await succeeds('docker', ['compose', 'version'], { env: process.env }))) skip('docker compose is not installed');
-    const resolved = await runCommand('docker', ['compose', '-f', path, '--profile', 'airflow', 'config'], { env: process.env });
+    const resolved = await runCommand('docker', ['compose', '-f', path, '--profile', 'airflow', '--profile', 'monitoring', 'config'], { env: process.env });
     expect(resolved).toContain('temporal-ui');
   });
 

@@ -14,7 +14,7 @@ async function start(args: string[], env: Record<string, string> = {}): Promise<
 test('--help names every role', { timeout: 20_000 }, async () => {
   const { code, stdout } = await start(['--help']);
   expect(code).toBe(0);
-  for (const role of ['worker', 'ingress', 'trigger', 'result', 'relay', 'api']) expect(stdout).toContain(`  ${role} `);
+  for (const role of ['worker', 'ingress', 'nova', 'trigger', 'result', 'relay', 'api']) expect(stdout).toContain(`  ${role} `);
 });
 
 test('a misspelt role is refused, with the one that was meant', { timeout: 20_000 }, async () => {

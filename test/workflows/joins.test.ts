@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromUserDeleted } from '../../bridges/ingress/requests.js';
 import { SIGNALS } from '../../contracts/names/index.js';
-import { eventTypesOf, freshId, notificationsOf, outboxOf, provision, receiveRequest, serviceSubject, userSubject } from '../support/deletions.js';
+import { receive } from '../../store/ledger/receive.js';
+import { eventTypesOf, freshId, notificationsOf, outboxOf, provision, receiveRequest, serviceSubject, testPolicy, userSubject } from '../support/deletions.js';
 import { openWorkflowHouse, type WorkflowHouse } from '../support/workflow-house.js';
 
 let house: WorkflowHouse;
@@ -45,6 +47,28 @@ describe('requests for one subject', () => {
     await house.untilStatus(soft.input.requestId, 'SENT_TO_AIRFLOW');
     await house.result(soft, 1, 'SUCCESS');
     expect(await soft.handle.result()).toMatchObject({ outcome: 'COMPLETED' });
+  });
+
+  test('a user whom the service of identities deleted softly: due a month after the grace, and as soon as a request that joins in between', async () => {
+    const [userId, eventId] = [freshId('user'), freshId('evt')];
+    const policies = { policyFor: () => testPolicy, lanes: [] };
+    const value = { user_id: userId, deleted_at: new Date().toISOString(), soft_delete: true };
+    const subjectRef = freshId('v1.ref');
+    const draft = fromUserDeleted(value, eventId, { key: null, value: null }, subjectRef, { policies, softDeleteGraceMs: 30 * DAY_MS });
+    await receive(house.database, { ...draft, messages: [] });
+    const dueInDays = async () => {
+      const { dueAt, receivedAt } = await deletionOf(eventId);
+      return Math.round((dueAt.getTime() - receivedAt.getTime()) / DAY_MS);
+    };
+    const soft = await house.start({ subject: { kind: 'user', subjectRef }, userId, requestId: eventId });
+    await house.until(eventId, 'claimed', ({ deletion }) => deletion.claimedRun !== null);
+    expect(await dueInDays()).toBe(60);
+    const hard = await house.start({ subject: { kind: 'user', subjectRef }, userId });
+    await house.untilStatus(eventId, 'SENT_TO_AIRFLOW');
+    expect(await dueInDays()).toBe(30);
+    await house.result(soft, 1, 'SUCCESS');
+    expect(await soft.handle.result()).toMatchObject({ outcome: 'COMPLETED', requestId: eventId });
+    expect(await deletionOf(hard.input.requestId)).toMatchObject({ status: 'DUPLICATE', duplicateOf: eventId, outcome: 'COMPLETED' });
   });
 
   test('a join retries a parked deletion', async () => {

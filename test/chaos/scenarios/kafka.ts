@@ -14,7 +14,7 @@ const MEMBER_OF: readonly (readonly [role: string, topics: readonly string[]])[]
 const REBALANCE_EVERY_MS = 2_000;
 
 /** A member that joins a role's group, gets its share of the partitions, and does nothing with them. */
-async function joinIdle(kafka: KafkaClient, role: string, topics: readonly string[]): Promise<() => Promise<void>> {
+export async function joinIdle(kafka: KafkaClient, role: string, topics: readonly string[]): Promise<() => Promise<void>> {
   const consumer = kafka.consumer({ groupId: consumerGroup(role), sessionTimeout: 10_000, heartbeatInterval: 1_000 });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics] });

@@ -135,6 +135,12 @@ const meanwhileArb = (cast: Cast) =>
       world.temporal.faults.meanwhile = { afterCalls, heartbeat, act: () => what.act(world) };
     }, asked));
 
+/** Of services, or, for users, of whoever knows what exists of them. */
+const inventoryArb = fc.boolean().map((stale) => step(`the inventory is ${stale ? 'stale' : 'current'}`, (world) => {
+  world.ledger.inventoryIsStale = stale;
+  world.ableSinceMs = world.temporal.nowMs;
+}));
+
 const tenantArb = (instances: readonly string[]) => {
   const id = fc.constantFrom(...instances);
   return fc.oneof(
@@ -147,10 +153,7 @@ const tenantArb = (instances: readonly string[]) => {
     { weight: 2, arbitrary: id.map((one) => step(`${one} is deprovisioned`, (world) => world.ledger.deprovision(TENANT, one))) },
     { weight: 5, arbitrary: fc.constantFrom(false, false, true).map((crashes) => step(`the relay sends${crashes ? ', and sends again' : ''}`, (world) => world.relay(crashes))) },
     { weight: 1, arbitrary: fc.constant(step('a person has the tenant erased', (world) => world.erase())) },
-    { weight: 1, arbitrary: fc.boolean().map((stale) => step(`the inventory is ${stale ? 'stale' : 'current'}`, (world) => {
-      world.ledger.inventoryIsStale = stale;
-      world.ableSinceMs = world.temporal.nowMs;
-    })) },
+    { weight: 1, arbitrary: inventoryArb },
   );
 };
 
@@ -166,7 +169,7 @@ const commands = (all: fc.Arbitrary<Step>[], { maxCommands, replayPath }: Length
 /** A walk of one user's deletions. */
 export function userWalk(length: Length): fc.Arbitrary<Iterable<Step>> {
   const cast: Cast = { subjects: [subjectOfUser], workflowIds: [workflowIdFor(subjectOfUser)] };
-  return commands([requestArb(cast), resultArb, resultArb, actArb(cast), actArb(cast), timeArb, timeArb, faultArb(cast), faultArb(cast), meanwhileArb(cast)], length);
+  return commands([requestArb(cast), resultArb, resultArb, actArb(cast), actArb(cast), timeArb, timeArb, faultArb(cast), faultArb(cast), meanwhileArb(cast), inventoryArb], length);
 }
 
 export const subjectsOfTenant = (instances: readonly string[]): readonly Subject[] => instances.map(subjectOfService);

@@ -22,7 +22,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 export interface Row extends Writable<SeenDeletion> {
   readonly receivedAtMs: number;
   readonly requestedAt: Date;
-  readonly dueAtMs: number;
+  dueAtMs: number;
   generation: number;
   step: number;
   answers: AnsweredStep[];
@@ -94,7 +94,7 @@ export class Ledger implements LedgerView {
     const row: Row = {
       requestId: input.requestId, kind: input.subject.kind, workflowId, gdprMode: input.gdprMode, input, ...of,
       status: 'PENDING', attempt: 0, claimedRun: null, held: false, failureCode: null, duplicateOf: null, outcome: null,
-      receivedAtMs: this.clock(), requestedAt: new Date(requestedAtMs), dueAtMs: this.clock() + input.policy.dueInMs,
+      receivedAtMs: this.clock(), requestedAt: new Date(requestedAtMs), dueAtMs: this.clock() + input.policy.dueInMs + (input.subject.kind === 'tenant' ? 0 : input.graceMs),
       step: 0, answers: [], sentAtMs: undefined, parkedAtMs: undefined,
     };
     this.deletions.push(row);
@@ -214,8 +214,9 @@ export class Ledger implements LedgerView {
   }
 
   private permissionFor(row: Row): number | TriggerAnswer {
-    if (row.kind === 'user' || row.tenantId === null) return 0;
+    // For a user: whoever knows what exists of the user cannot be asked.
     if (this.inventoryIsStale) return { outcome: 'stale-inventory' };
+    if (row.kind === 'user' || row.tenantId === null) return 0;
     if (row.kind === 'tenant') return this.cancelWhenRefilled(row) ? { outcome: 'refilled' } : 0;
     const service = this.service(row.tenantId, row.serviceInstanceId ?? '');
     if (![row, ...this.joinedTo(row)].some((request) => isIncarnationAskedFor(request, service))) return { outcome: 'provisioned-anew' };
@@ -323,6 +324,7 @@ export class Ledger implements LedgerView {
         if (other.duplicateOf === row.requestId) joined.push(requestId);
         if (other.status !== 'PENDING' || other.claimedRun !== null) continue;
         Object.assign(other, { status: 'DUPLICATE', duplicateOf: row.requestId });
+        row.dueAtMs = Math.min(row.dueAtMs, other.dueAtMs);
         this.note(other, 'joined', row.requestId);
         joined.push(requestId);
       }

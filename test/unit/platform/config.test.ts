@@ -51,6 +51,26 @@ test('every fault is named at once, with its value and what to do', () => {
   expect(message).toContain('AIRFLOW_API_URL: not set; the role trigger needs it');
 });
 
+const OWNERS = { CONTENT_SERVICE_URL: 'http://content', MEDIA_SERVICE_URL: 'http://media/', MESSAGING_SERVICE_URL: 'http://messaging', IDENTITY_SERVICE_URL: 'https://identity' };
+
+test.each(['true', '1', 'yes', 'TRUE', 'anything'])('ENABLE_DIRECT_CALL=%s has the owning services asked', (value) => {
+  expect(load({ ...OWNERS, ENABLE_DIRECT_CALL: value }).owners).toEqual({
+    urls: { 'content-service': 'http://content', 'media-service': 'http://media', messaging: 'http://messaging', 'identity-service': 'https://identity' },
+    token: undefined,
+    timeoutMs: 2_000,
+  });
+});
+
+test.each(['false', '0', 'FALSE', ' 0 ', ''])('ENABLE_DIRECT_CALL=%j leaves it to the local index, whatever addresses are known', (value) => {
+  expect(load({ ...OWNERS, ENABLE_DIRECT_CALL: value }).owners).toBeUndefined();
+  expect(load({ ENABLE_DIRECT_CALL: value }).owners).toBeUndefined();
+});
+
+test('without the addresses of all owning services ENABLE_DIRECT_CALL is a fault', () => {
+  const { faults } = faultsOf(() => load({ ...OWNERS, MEDIA_SERVICE_URL: '', ENABLE_DIRECT_CALL: '1' }));
+  expect(faults).toEqual([{ variable: 'MEDIA_SERVICE_URL', remedy: 'not set, and ENABLE_DIRECT_CALL needs it' }]);
+});
+
 test('no secret is repeated in a fault', () => {
   const { message } = faultsOf(() => load({ DATABASE_URL: 'mysql://root:hunter2@db/x', SUBJECT_PEPPER: 'hunter2' }));
   expect(message).toContain('DATABASE_URL');

@@ -3,7 +3,7 @@ import type { Subject } from '../../../contracts/names/index.js';
 import { loadConfig } from '../../../platform/config.js';
 import { loadPolicies, parsePolicies, PolicyFault } from '../../../platform/policies.js';
 
-const defaults = { resultTimeoutMs: 86_400_000, autoRetries: 3, retryBackoffMs: 60_000, maxRetryBackoffMs: 3_600_000, parkingWindowMs: 604_800_000, dueInMs: 2_592_000_000, workerSlots: 40 };
+const defaults = { resultTimeoutMs: 86_400_000, autoRetries: 3, retryBackoffMs: 60_000, maxRetryBackoffMs: 3_600_000, parkingWindowMs: 604_800_000, dueInMs: 2_592_000_000, verificationDeadlineMs: 86_400_000, workerSlots: 40 };
 const service = (serviceType: string): Subject => ({ kind: 'service', tenantId: 't', serviceType, serviceInstanceId: 'i' });
 const user: Subject = { kind: 'user', subjectRef: 'v1.x' };
 const tenant: Subject = { kind: 'tenant', tenantId: 't', emptying: 1 };
@@ -20,7 +20,7 @@ const faultsOf = (text: string): readonly string[] => {
 
 test('an empty file leaves everything to the environment', () => {
   const policies = parsePolicies('', defaults);
-  const { workerSlots: _, ...terms } = defaults;
+  const { workerSlots: _, verificationDeadlineMs: __, ...terms } = defaults;
   expect(policies.policyFor(service('anything'))).toEqual({ dagId: 'service_cleanup_dag', lane: 'default', ...terms });
   expect(policies.policyFor(user).dagId).toBe('user_cleanup_dag');
   expect(policies.policyFor(tenant).dagId).toBe('tenant_cleanup_dag');
@@ -37,6 +37,13 @@ lanes: [ { name: heavy, workerSlots: 2, triggerConcurrency: 1 } ]`, defaults);
   expect(policies.policyFor(service('email'))).toMatchObject({ autoRetries: 2, lane: 'default', dagId: 'svc_dag' });
   expect(policies.policyFor(user)).toMatchObject({ autoRetries: 1, dueInMs: 20 * 86_400_000 });
   expect(policies.lanes.map(({ name }) => name)).toEqual(['default', 'heavy']);
+});
+
+test('what is left of users is looked for as the file says, and of nothing else', () => {
+  expect(parsePolicies('', defaults).policyFor(user).verification).toEqual({ deadlineMs: 86_400_000, onResidual: 'alert', deleteAgainAtMost: 1 });
+  const policies = parsePolicies('kinds: { user: { verificationDeadline: 2h, onResidual: delete-again, deleteAgainAtMost: 3 } }', defaults);
+  expect(policies.policyFor(user).verification).toEqual({ deadlineMs: 7_200_000, onResidual: 'delete-again', deleteAgainAtMost: 3 });
+  for (const subject of [service('email'), tenant]) expect(policies.policyFor(subject)).not.toHaveProperty('verification');
 });
 
 test('a service type that no policy names gets the default, whatever it is called', () => {
@@ -58,6 +65,8 @@ test.each([
   ['lanes: [{ name: HEAVY }]', 'lanes.0.name: write at most 40 small letters'],
   ['services: { a: { retryBackoff: 2h } }', 'services.a: retryBackoff is longer than maxRetryBackoff'],
   ['defaults: {}\ndefaults: {}', 'Map keys must be unique at line 2'],
+  ['kinds: { user: { onResidual: erase } }', 'kinds.user.onResidual: write alert or delete-again'],
+  ['kinds: { service: { onResidual: alert } }', 'kinds.service: unknown key "onResidual"'],
   ['- a list', 'the file: write keys and values'],
 ])('%s is refused', (text, fault) => {
   expect(faultsOf(text)).toEqual([expect.stringContaining(fault)]);
