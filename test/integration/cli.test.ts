@@ -131,14 +131,14 @@ describe('a user', () => {
     const watching = expunge('watch', requestId, '--every', '50ms');
     const { jobId, payload } = await triggerOf(requestId);
     expect(payload).toMatchObject({ dag_id: 'user_cleanup_dag', conf: { user_id: userId, dry_run: false } });
-    const fence = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`);
+    const fence = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`, { headers: { authorization: `Bearer ${env['EXPUNGE_API_TOKEN'] ?? ''}` } });
     expect(await fence.json()).toMatchObject({ stands: true });
     await answerAs(jobId, 'SUCCESS');
     const watched = await watching;
     expect(watched.code).toBe(0);
     expect(watched.out).toMatch(new RegExp(`user ${userId}\n.*received .*\n.*COMPLETED, after`, 's'));
     expect(await deletion(requestId)).toMatchObject({ status: 'COMPLETED', airflow_ref: jobId, counts: { rows_purged: 7 }, source: 'tests', final: true });
-    expect(await (await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`)).json()).toMatchObject({ stands: false });
+    expect(await (await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`, { headers: { authorization: `Bearer ${env['EXPUNGE_API_TOKEN'] ?? ''}` } })).json()).toMatchObject({ stands: false });
     for (const act of ['retry', 'hold', 'release', 'cancel']) {
       expect(await expunge(act, requestId, '--reason', 'too late')).toEqual({ code: 4, out: '', err: `Cannot ${act} ${requestId}: it has ended as COMPLETED.` });
     }
@@ -199,7 +199,7 @@ describe('an act', () => {
   test('says that no worker answers', async () => {
     const { input, workflowId } = await receiveRequest(house.database, { subject: { kind: 'user', subjectRef: `v1.${freshId('ref')}` } });
     const handle = await house.client.workflow.start(WORKFLOW_TYPES.user, { workflowId, taskQueue: taskQueueFor('nobody'), args: [input] });
-    const client = createExpungeClient({ apiUrl: env['EXPUNGE_API_URL']!, temporal: () => Promise.resolve(house.client), kafka: () => house.producer, answerTimeoutMs: 500 });
+    const client = createExpungeClient({ apiUrl: env['EXPUNGE_API_URL']!, apiToken: env['EXPUNGE_API_TOKEN'], temporal: () => Promise.resolve(house.client), kafka: () => house.producer, answerTimeoutMs: 500 });
     await expect(client.act('hold', input.requestId, { by: 'ann' })).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringMatching(/No worker answered within 0\.5 s/) as string });
     await handle.terminate();
   });
