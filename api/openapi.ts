@@ -1,13 +1,35 @@
 import type { FastifyInstance } from 'fastify';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { deletionAnswer, jobAnswer } from '../contracts/api/deletions.js';
+import { deletionList, tenantList } from '../contracts/api/lists.js';
 import { problemAnswer, PROBLEMS } from '../contracts/api/problems.js';
 import type { ProblemName } from '../contracts/api/problems.js';
+import { actAnswer, deletionRequest, requestedAnswer } from '../contracts/api/requests.js';
+import { serviceList, tenantAnswer } from '../contracts/api/tenants.js';
 
 /** The page and its document load nothing from elsewhere. `unsafe-inline` is for styles only: Swagger UI sets them. */
 const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** Schemas that the document names once. */
+const schemaRegistry = z.registry<{ readonly id: string }>();
+for (const [id, schema] of Object.entries({
+  Deletion: deletionAnswer, DeletionList: deletionList, DeletionRequest: deletionRequest, Requested: requestedAnswer, Done: actAnswer, Job: jobAnswer,
+  Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, Problem: problemAnswer,
+})) schemaRegistry.add(schema, { id });
+
+const withComponents = createJsonSchemaTransformObject({ schemaRegistry });
+
+/** The library names each schema for both directions; those that no route speaks of are left out. */
+const withUsedComponents: typeof withComponents = (document) => {
+  const whole = withComponents(document);
+  if (!('components' in whole) || !whole.components?.schemas) return whole;
+  const paths = JSON.stringify(whole.paths);
+  const schemas = Object.fromEntries(Object.entries(whole.components.schemas).filter(([id]) => paths.includes(`"#/components/schemas/${id}"`)));
+  return { ...whole, components: { ...whole.components, schemas } } as typeof whole;
+};
 
 /** Describes the routes that are added after it as OpenAPI 3.1, at /openapi.json, with a page for people at /docs. */
 export function describeRoutes(api: FastifyInstance, { version }: { readonly version: string }): void {
@@ -29,7 +51,8 @@ export function describeRoutes(api: FastifyInstance, { version }: { readonly ver
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Roles viewer, operator, admin; a tenant claim fences what is seen. Not needed where the API runs without authentication, on one machine.' } } },
     },
-    transform: createJsonSchemaTransform({ skipList: [] }),
+    transform: createJsonSchemaTransform({ skipList: [], schemaRegistry }),
+    transformObject: withUsedComponents,
   });
   void api.register(swaggerUi, {
     routePrefix: '/docs',

@@ -3,7 +3,8 @@ import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES } from '../names/index
 import { incomingId, isoTime } from '../topics/index.js';
 
 const time = z.iso.datetime({ offset: true });
-const status = z.enum(DELETION_STATUSES);
+const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) => z.enum(words, `must be one of ${words.join(', ')}`);
+const status = oneOf(DELETION_STATUSES);
 
 /** `true` or `false` in a query. */
 const flagInQuery = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
@@ -16,7 +17,7 @@ const page = { limit, cursor };
 /** What `GET /api/v1/deletions` can be asked. An unknown parameter is refused: a filter that was misspelt would pass for one that matched everything. */
 export const deletionListQuery = z.strictObject({
   status: z.array(status).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
-  kind: z.array(z.enum(DELETION_KINDS)).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
+  kind: z.array(oneOf(DELETION_KINDS)).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   tenantId: incomingId.optional(),
   serviceType: incomingId.optional(),
   parked: flagInQuery.optional().meta({ description: 'Stopped until something or someone moves it: FAILED or TIMEOUT' }),
@@ -59,7 +60,7 @@ export const deletionList = z.object({ items: z.array(listedDeletion), next });
 export type DeletionList = z.output<typeof deletionList>;
 
 export const tenantListQuery = z.strictObject({
-  status: z.array(z.enum(['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
+  status: z.array(oneOf(['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   ...page,
 });
 
@@ -78,6 +79,6 @@ export const tenantList = z.object({
 export type TenantList = z.output<typeof tenantList>;
 
 export const serviceListQuery = z.strictObject({
-  status: z.array(z.enum(['ACTIVE', 'DEPROVISIONED', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
+  status: z.array(oneOf(['ACTIVE', 'DEPROVISIONED', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   ...page,
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { incomingId, personId } from '../topics/index.js';
+import { incomingId, personId, storableText } from '../topics/index.js';
 
-const reason = z.string({ error: 'must be a text' }).trim().min(1, 'must not be empty').max(1_000, 'must be 1,000 characters at the most');
+const reason = z.string({ error: 'must be a text' }).min(1, 'must not be empty').max(1_000, 'must be 1,000 characters at the most').transform((text) => storableText(text, 1_000).trim()).refine((text) => text !== '', 'must not be empty');
 const dryRun = z.boolean({ error: 'must be true or false' }).optional().meta({ description: 'Count what would be erased, erase nothing' });
 const traceId = incomingId.optional().meta({ description: 'The trace that this belongs to; a new one when left out' });
 
@@ -37,9 +37,9 @@ export const requestedAnswer = z.object({
 export type RequestedAnswer = z.output<typeof requestedAnswer>;
 
 /** The body of `…/retry`, `…/hold` and `…/release`; `{}` will do. */
-export const actRequest = z.strictObject({ reason: reason.optional().meta({ description: 'Why; kept in the timeline, so no personal data' }) });
+export const actRequest = z.strictObject({ reason: reason.optional().meta({ description: 'Why; kept in the timeline, so no personal data' }) }, { error: 'must be an object; {} will do' });
 /** The body of `…/cancel` and of a tenant's `…/erase`. */
-export const reasonedActRequest = z.strictObject({ reason: reason.meta({ description: 'Why; kept in the timeline, so no personal data' }) });
+export const reasonedActRequest = z.strictObject({ reason: reason.meta({ description: 'Why; kept in the timeline, so no personal data' }) }, { error: 'must be an object with a reason' });
 
 /** What the workflow answered. */
 export const actAnswer = z.object({ requestId: z.string(), status: z.string().meta({ description: 'The phase that the workflow is in now' }), message: z.string() });
