@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { deadLetterAnswer, deadLetterList } from '../contracts/api/dead-letters.js';
 import { deletionAnswer, jobAnswer } from '../contracts/api/deletions.js';
 import { deletionList, tenantList } from '../contracts/api/lists.js';
 import { problemAnswer, PROBLEMS } from '../contracts/api/problems.js';
@@ -17,7 +18,7 @@ const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'un
 const schemaRegistry = z.registry<{ readonly id: string }>();
 for (const [id, schema] of Object.entries({
   Deletion: deletionAnswer, DeletionList: deletionList, DeletionRequest: deletionRequest, Requested: requestedAnswer, Done: actAnswer, Job: jobAnswer,
-  Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, Problem: problemAnswer,
+  Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, DeadLetter: deadLetterAnswer, DeadLetterList: deadLetterList, Problem: problemAnswer,
 })) schemaRegistry.add(schema, { id });
 
 const withComponents = createJsonSchemaTransformObject({ schemaRegistry });
@@ -46,6 +47,7 @@ export function describeRoutes(api: FastifyInstance, { version }: { readonly ver
         { name: 'deletions', description: 'Requests, their state and their history' },
         { name: 'acts', description: 'What a person does to a deletion; the token’s subject is kept in its timeline' },
         { name: 'tenants', description: 'The inventory of services, and the clean-up of tenants' },
+        { name: 'dead letters', description: 'What could not be handled, and its replay' },
         { name: 'fence', description: 'Asked by DAGs before they erase' },
         { name: 'about', description: 'What the API says of itself' },
       ],

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { kafkaFor } from '../bridges/bus-connection.js';
 import { openLedger } from '../bridges/ledger-connection.js';
+import type { KafkaClient } from '../bus/kafka.js';
+import { READ_TOPICS } from '../bus/topics.js';
 import { createConnections } from '../client/connections.js';
 import { ConfigFault } from '../platform/config.js';
 import { createHealth } from '../platform/health.js';
@@ -8,6 +11,7 @@ import { isLoopback } from '../platform/loopback.rules.js';
 import type { StartRole } from '../platform/roles.js';
 import { readStats } from '../store/ledger/read.js';
 import { createTokenVerifier } from './access/token-verifier.js';
+import { createDeadLetterShelf } from './dead-letters.js';
 import { createLedgerGauges } from './ledger-gauges.js';
 import { readsOf } from './reads.js';
 import { createApi } from './server.js';
@@ -33,10 +37,12 @@ export const startApi: StartRole = async (deps) => {
   const verifyToken = auth && createTokenVerifier(auth);
   const database = await openLedger('api', deps);
   const connections = createConnections(() => config, log);
+  let kafka: KafkaClient | undefined;
   const { uiUrl, namespace } = config.temporal;
   const api = createApi({
     reads: readsOf(database),
     writes: createWrites(connections),
+    deadLetters: createDeadLetterShelf({ kafka: () => (kafka ??= kafkaFor('api', config, log)), producer: () => connections.kafka(), topics: READ_TOPICS }),
     health, log, verifyToken, requestsPerMinute, corsOrigins,
     webUi: uiUrl === undefined ? undefined : { url: uiUrl, namespace },
     version: productVersion(),

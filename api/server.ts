@@ -9,12 +9,14 @@ import type { Log } from '../platform/log.js';
 import { guard } from './access/guard.js';
 import type { VerifyToken } from './access/token-verifier.js';
 import { answerProblem, answerProblems } from './answer-problems.js';
+import type { DeadLetterShelf } from './dead-letters.js';
 import { describeRoutes } from './openapi.js';
 import { answerOtherMethods } from './other-methods.js';
 import { readQuery } from './query.rules.js';
 import type { ApiReads } from './reads.js';
 import { addAboutRoutes } from './routes/about.js';
 import { addActRoutes } from './routes/acts.js';
+import { addDeadLetterRoutes } from './routes/dead-letters.js';
 import { addDeletionRoutes } from './routes/deletions.js';
 import type { RouteDeps } from './routes/routes.js';
 import { addTenantRoutes } from './routes/tenants.js';
@@ -24,6 +26,7 @@ import type { ApiWrites } from './writes.js';
 export interface ApiDeps {
   readonly reads: ApiReads;
   readonly writes: ApiWrites;
+  readonly deadLetters: DeadLetterShelf;
   readonly health: Health;
   readonly log: Log;
   /** undefined: nobody is asked for a token, and only calls to this machine's own names are answered. */
@@ -47,7 +50,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const CALLERS_COUNTED = 20_000;
 
 /** The API's routes; it does not listen yet. Answers are never to be cached: the fence must be asked anew each time. */
-export function createApi({ reads, writes, health, log, verifyToken, requestsPerMinute, corsOrigins = [], webUi, version = '0' }: ApiDeps): FastifyInstance {
+export function createApi({ reads, writes, deadLetters, health, log, verifyToken, requestsPerMinute, corsOrigins = [], webUi, version = '0' }: ApiDeps): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = log;
   const api = Fastify({
     loggerInstance,
@@ -78,6 +81,7 @@ export function createApi({ reads, writes, health, log, verifyToken, requestsPer
     addDeletionRoutes(routes, deps);
     addActRoutes(routes, deps);
     addTenantRoutes(routes, deps);
+    addDeadLetterRoutes(routes, deadLetters);
     addAboutRoutes(routes, health);
     otherMethods.addRoutes();
     done();

@@ -5,6 +5,7 @@ export const PROBLEMS = {
   'unknown-request': { status: 404, title: 'No such request', about: 'The ledger has no request of this id that the caller may see. It may not have been read from Kafka yet, or may be in the dead letters.' },
   'unknown-job': { status: 404, title: 'No such job', about: 'The ledger never sent this job: it must not erase anything.' },
   'unknown-tenant': { status: 404, title: 'No such tenant', about: 'No request and no provisioning event has ever named this tenant, or it is not one of the caller’s.' },
+  'unknown-dead-letter': { status: 404, title: 'No such dead letter', about: 'No dead letter lies there: it was kept for 90 days, or never.' },
   'unknown-path': { status: 404, title: 'Nothing here', about: 'The API has no such path.' },
   'method-not-allowed': { status: 405, title: 'Not with this method', about: 'The path exists, but not for this method; the header Allow names those that it takes.' },
   'invalid-id': { status: 400, title: 'Not an id', about: 'The id in the path breaks the rules for ids.' },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createTokenVerifier } from '../../api/access/token-verifier.js';
 import type { ApiReads } from '../../api/reads.js';
 import { createApi, type ApiDeps } from '../../api/server.js';
+import type { DeadLetterShelf } from '../../api/dead-letters.js';
 import { createWrites } from '../../api/writes.js';
 import type { OutgoingRecord } from '../../bus/messages.js';
 import type { Producer, SendResult } from '../../bus/producer.js';
@@ -16,7 +17,9 @@ const nothing = () => Promise.resolve(undefined);
 const none = () => Promise.resolve([]);
 const EMPTY: ApiReads = { deletion: nothing, job: nothing, tenant: nothing, deletions: none, tenants: none, services: none };
 
-export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'webUi' | 'requestsPerMinute' | 'corsOrigins'>> {
+const noLetters: DeadLetterShelf = { topics: ['users.deletion.request'], newest: none, one: nothing, replay: nothing };
+
+export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'webUi' | 'deadLetters' | 'requestsPerMinute' | 'corsOrigins'>> {
   readonly reads?: Partial<ApiReads>;
   /** What Kafka says to a record. */
   readonly send?: (record: OutgoingRecord) => SendResult;
@@ -25,12 +28,12 @@ export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'w
 }
 
 /** An API without a ledger, Kafka or Temporal behind it, to be asked with `inject`. Everyone may call it unless it has a verifier. */
-export function openApi({ reads, send = () => ({ ok: true }), temporal = () => Promise.reject(new Error('no Temporal here')), verifyToken, requestsPerMinute = 1_000_000, webUi, corsOrigins = [] }: OpenApiOptions = {}) {
+export function openApi({ reads, send = () => ({ ok: true }), temporal = () => Promise.reject(new Error('no Temporal here')), verifyToken, requestsPerMinute = 1_000_000, webUi, deadLetters = noLetters, corsOrigins = [] }: OpenApiOptions = {}) {
   const health = createHealth({ registry: createMetrics().registry });
   health.addReadiness('all', () => true);
   const producer: Producer = { send: (records) => Promise.resolve(records.map(send)), close: () => Promise.resolve() };
   return createApi({
-    reads: { ...EMPTY, ...reads }, writes: createWrites({ kafka: () => producer, temporal }, 200), health, log: createLog({ level: 'silent' }), verifyToken, requestsPerMinute, webUi, corsOrigins,
+    reads: { ...EMPTY, ...reads }, writes: createWrites({ kafka: () => producer, temporal }, 200), deadLetters, health, log: createLog({ level: 'silent' }), verifyToken, requestsPerMinute, webUi, corsOrigins,
   });
 }
 
