@@ -26,7 +26,7 @@ const withComponents = createJsonSchemaTransformObject({ schemaRegistry });
 /** The library names each schema for both directions; those that no route speaks of are left out. */
 const withUsedComponents: typeof withComponents = (document) => {
   const whole = withComponents(document);
-  if (!('components' in whole) || !whole.components?.schemas) return whole;
+  if (!('components' in whole) || !whole.components.schemas) return whole;
   const paths = JSON.stringify(whole.paths);
   const schemas = Object.fromEntries(Object.entries(whole.components.schemas).filter(([id]) => paths.includes(`"#/components/schemas/${id}"`)));
   return { ...whole, components: { ...whole.components, schemas } } as typeof whole;

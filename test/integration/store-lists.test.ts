@@ -14,7 +14,7 @@ const FILL = `
   SELECT 'r-' || n, kind, 'w-' || n, CASE kind WHEN 'user' THEN 'v1.x' END, CASE kind WHEN 'user' THEN 'u-' || n END, CASE WHEN kind <> 'user' THEN 't-' || n % 3 END,
     CASE kind WHEN 'service' THEN (ARRAY['app', 'database'])[n % 2 + 1] END, CASE kind WHEN 'service' THEN 's-' || n END, true, false, 'trace', '{}', status, CASE status WHEN 'DUPLICATE' THEN 'r-0' END,
     now(), received_at, CASE WHEN n % 5 < 3 THEN received_at ELSE now() + interval '1 day' END
-  FROM (SELECT n, (ARRAY['user', 'service', 'service', 'tenant'])[n * 7 % 4 + 1] AS kind, (ARRAY[${DELETION_STATUSES.map((status) => `'${status}'`).join(', ')}])[n % 8 + 1] AS status,
+  FROM (SELECT n, (ARRAY['user', 'service', 'service', 'tenant'])[n / 8 % 4 + 1] AS kind, (ARRAY[${DELETION_STATUSES.map((status) => `'${status}'`).join(', ')}])[n % 8 + 1] AS status,
           '2026-02-11T10:00:00.000001Z'::timestamptz + n / 3 * interval '1 microsecond' AS received_at
         FROM generate_series(0, 199) n ORDER BY n) AS made`;
 

@@ -61,7 +61,7 @@ describe('a token', () => {
   it('that nobody sent is asked for; a scheme other than Bearer is none', async () => {
     for (const headers of [{}, { authorization: 'Basic YTpi' }, { authorization: 'Bearer' }]) {
       const response = await guarded().inject({ url: '/api/v1/jobs/j', headers });
-      expect([response.statusCode, (response.json() as { type: string }).type]).toEqual([401, '/problems/unauthenticated']);
+      expect([response.statusCode, response.json<{ type: string }>().type]).toEqual([401, '/problems/unauthenticated']);
       expect(response.headers['www-authenticate']).toMatch(/^Bearer realm="expunge"/);
     }
   });
@@ -99,7 +99,7 @@ describe('a token', () => {
     expect((await ask(verifierAt(port))).statusCode).toBe(200);
     await new Promise((resolve) => keys.close(resolve));
     const away = await ask(verifierAt(port));
-    expect([away.statusCode, away.headers['retry-after'], (away.json() as { type: string }).type]).toEqual([503, '5', '/problems/unavailable']);
+    expect([away.statusCode, away.headers['retry-after'], away.json<{ type: string }>().type]).toEqual([503, '5', '/problems/unavailable']);
   });
 });
 
@@ -109,7 +109,7 @@ describe('a tenant claim', () => {
     const headers = await access.as('admin', { tenants: ['t-1'] });
     const get = async (url: string) => {
       const response = await api.inject({ url, headers });
-      return [response.statusCode, (response.json() as { type?: string }).type];
+      return [response.statusCode, response.json<{ type?: string }>().type];
     };
     expect(await get('/api/v1/deletions/r-t-1')).toEqual([200, undefined]);
     for (const other of ['r-t-2', 'r-user', 'nowhere']) expect(await get(`/api/v1/deletions/${other}`)).toEqual([404, '/problems/unknown-request']);

@@ -84,7 +84,7 @@ describe('dead letters', () => {
   it('are replayed by what was wrong with them, the oldest first, each message once', async () => {
     const { shelf, replay } = shelfOf(letters);
     const api = openApi({ deadLetters: shelf });
-    const replayed = async (body: object) => ((await api.inject({ method: 'POST', url: '/api/v1/dead-letters/replay', payload: { topic: TOPIC, ...body } })).json() as { replayed: string[] }).replayed.map((id) => id.split(':')[2]);
+    const replayed = async (body: object) => (await api.inject({ method: 'POST', url: '/api/v1/dead-letters/replay', payload: { topic: TOPIC, ...body } })).json<{ replayed: string[] }>().replayed.map((id) => id.split(':')[2]);
     expect(await replayed({})).toEqual(['3', '2']);
     expect(await replayed({ errorClass: 'MISSING_FIELD' })).toEqual(['3']);
     expect(await replayed({ maxReplays: 0 })).toEqual([]);

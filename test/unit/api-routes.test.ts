@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { deletionCursor, idCursor, readDeletionCursor, readIdCursor } from '../../api/cursor.rules.js';
@@ -202,7 +202,7 @@ describe('an act', () => {
 describe('the description', () => {
   it('is OpenAPI 3.1 and describes every route with its answers', async () => {
     const api = openApi();
-    const document = (await api.inject('/openapi.json')).json() as { openapi: string; paths: Record<string, Record<string, { operationId: string; responses: Record<string, object>; security: unknown; requestBody?: unknown }>> };
+    const document = (await api.inject('/openapi.json')).json<{ openapi: string; paths: Record<string, Record<string, { operationId: string; responses: Record<string, object>; security: unknown; requestBody?: unknown }>> }>();
     expect(document.openapi).toMatch(/^3\.1\./);
     const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, about]) => ({ path, method, ...about })));
     expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
