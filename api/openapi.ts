@@ -14,14 +14,13 @@ import { serviceList, tenantAnswer } from '../contracts/api/tenants.js';
 /** The page and its document load nothing from elsewhere. `unsafe-inline` is for styles only: Swagger UI sets them. */
 const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/** Schemas that the document names once. */
-const schemaRegistry = z.registry<{ readonly id: string }>();
+/** Schemas that the document names once. In zod's own registry, where descriptions and examples are. */
 for (const [id, schema] of Object.entries({
   Deletion: deletionAnswer, DeletionList: deletionList, DeletionRequest: deletionRequest, Requested: requestedAnswer, Done: actAnswer, Job: jobAnswer,
   Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, DeadLetter: deadLetterAnswer, DeadLetterList: deadLetterList, Problem: problemAnswer,
-})) schemaRegistry.add(schema, { id });
+})) z.globalRegistry.add(schema, { id });
 
-const withComponents = createJsonSchemaTransformObject({ schemaRegistry });
+const withComponents = createJsonSchemaTransformObject({});
 
 /** The library names each schema for both directions; those that no route speaks of are left out. */
 const withUsedComponents: typeof withComponents = (document) => {
@@ -53,7 +52,7 @@ export function describeRoutes(api: FastifyInstance, { version }: { readonly ver
       ],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Roles viewer, operator, admin; a tenant claim fences what is seen. Not needed where the API runs without authentication, on one machine.' } } },
     },
-    transform: createJsonSchemaTransform({ skipList: [], schemaRegistry }),
+    transform: createJsonSchemaTransform({ skipList: [] }),
     transformObject: withUsedComponents,
   });
   void api.register(swaggerUi, {

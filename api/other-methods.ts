@@ -1,7 +1,7 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify';
-import { answerProblem } from './answer-problems.js';
+import { Problem } from './problem.js';
 
-const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
 
 /** Answers a known path with a method that it does not take (RFC 9110, 15.5.6). Call it before any route is added; it covers those that follow. */
 export function answerOtherMethods(api: FastifyInstance): { addRoutes(): void } {
@@ -20,10 +20,12 @@ export function answerOtherMethods(api: FastifyInstance): { addRoutes(): void } 
           method: METHODS.filter((method) => !taken.has(method)),
           schema: { hide: true },
           ...(url.startsWith('/api/') ? { config: { role: 'viewer' as const } } : {}),
-          handler: (request, reply) => {
+          // Before a body is looked at, whatever it is.
+          onRequest: (request, reply) => {
             void reply.header('allow', allow);
-            return answerProblem(reply, 'method-not-allowed', `${request.method} is not for this path; it takes ${allow}.`);
+            return Promise.reject(new Problem('method-not-allowed', `${request.method} is not for this path; it takes ${allow}.`));
           },
+          handler: () => undefined,
         });
       }
     },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { problemAbout, PROBLEMS, problemType } from '../../contracts/api/problems.js';
+import { problemAbout, problemAnswer, PROBLEMS, problemType } from '../../contracts/api/problems.js';
 import type { ProblemName } from '../../contracts/api/problems.js';
 import type { Health } from '../../platform/health.js';
 import { Problem } from '../problem.js';
@@ -10,9 +10,10 @@ export function addAboutRoutes(routes: Routes, health: Health): void {
   routes.get('/problems/:name', {
     schema: {
       tags: ['about'], operationId: 'getProblem', summary: 'What a problem’s type means', security: [],
-      params: z.object({ name: z.string() }),
+      params: z.object({ name: z.string().meta({ examples: ['unknown-request'] }) }),
       response: {
         200: { description: 'The kind of problem', content: { 'application/json': { schema: problemAbout } } },
+        404: { description: 'There is none of this name', content: { 'application/problem+json': { schema: problemAnswer } } },
       },
     },
   }, ({ params }) => {

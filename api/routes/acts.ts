@@ -29,7 +29,7 @@ export function addActRoutes(routes: Routes, { reads, writes, webUi }: RouteDeps
       config: { role: 'operator' },
       schema: {
         ...SECURED, ...ABOUT[act], tags: ['acts'], operationId: `${act}Deletion`,
-        params: z.object({ requestId: derivedId }),
+        params: z.object({ requestId: derivedId.meta({ examples: ['uuid-1234'] }) }),
         body: act === 'cancel' ? reasonedActRequest : actRequest,
         response: answers(200, 'Done', actAnswer, 'invalid-id', 'bad-request', 'unknown-request', 'refused', 'too-large', 'unsupported-media-type'),
       },
@@ -44,7 +44,7 @@ export function addActRoutes(routes: Routes, { reads, writes, webUi }: RouteDeps
     schema: {
       ...SECURED, tags: ['acts'], operationId: 'eraseTenant', summary: 'Have what is left of an empty tenant erased',
       description: 'For a tenant of which only some deletions were in GDPR mode: a person decides. Refused while it has services.',
-      params: z.object({ tenantId: incomingId }),
+      params: z.object({ tenantId: incomingId.meta({ examples: ['tenant-1'] }) }),
       body: reasonedActRequest,
       response: answers(200, 'Done', actAnswer, 'invalid-id', 'bad-request', 'unknown-tenant', 'refused', 'too-large', 'unsupported-media-type'),
     },

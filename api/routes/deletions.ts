@@ -47,7 +47,7 @@ export function addDeletionRoutes(routes: Routes, { reads, writes, webUi }: Rout
     schema: {
       ...SECURED, tags: ['deletions'], operationId: 'getDeletion', summary: 'One request: its state, attempts and history',
       description: 'Users’ deletions are of no tenant: a token that is fenced to tenants does not see them.',
-      params: z.object({ requestId: derivedId }),
+      params: z.object({ requestId: derivedId.meta({ examples: ['uuid-1234'] }) }),
       response: answers(200, 'The request', deletionAnswer, 'invalid-id', 'unknown-request'),
     },
   }, async (request) => deletionAnswerOf(await deletionFor(callerIn(request), reads, request.params.requestId), webUi));
@@ -82,7 +82,7 @@ export function addDeletionRoutes(routes: Routes, { reads, writes, webUi }: Rout
     schema: {
       ...SECURED, tags: ['fence'], operationId: 'getJob', summary: 'Whether a job may still erase',
       description: 'A DAG asks first, and ends as skipped when its job does not stand. Give DAGs a token of role viewer without a tenant claim: to a fenced one the jobs of others do not exist, and so do not stand.',
-      params: z.object({ jobId: derivedId }),
+      params: z.object({ jobId: derivedId.meta({ examples: ['del_req_uuid-1234'] }) }),
       response: answers(200, 'The job', jobAnswer, 'invalid-id', 'unknown-job'),
     },
   }, async (request) => {

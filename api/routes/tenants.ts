@@ -11,7 +11,7 @@ import { tenantAnswerOf } from '../tenant-answer.rules.js';
 import { callerIn, strangeCursor, tenantFor, unknownTenant } from './routes.js';
 import type { RouteDeps, Routes } from './routes.js';
 
-const params = z.object({ tenantId: incomingId });
+const params = z.object({ tenantId: incomingId.meta({ examples: ['tenant-1'] }) });
 
 /** The inventory. */
 export function addTenantRoutes(routes: Routes, { reads, webUi }: RouteDeps): void {

@@ -3,13 +3,14 @@ import { MESSAGE_FAULT_CODES } from '../topics/index.js';
 
 const time = z.iso.datetime({ offset: true });
 const errorClass = z.enum(MESSAGE_FAULT_CODES, `must be one of ${MESSAGE_FAULT_CODES.join(', ')}`);
-const topic = z.string().regex(/^[A-Za-z0-9._-]{1,200}$/, 'must be the name of a topic that Expunge reads');
+const topicOf = (topics: readonly string[]) => z.enum(topics, `must be one of ${topics.join(', ')}`);
 
 /** Where a dead letter lies: `<topic>:<partition>:<offset>`, the topic without `.dlq`. */
 export const deadLetterId = z.string().regex(/^[A-Za-z0-9._-]{1,200}:\d{1,9}:\d{1,15}$/, 'must be <topic>:<partition>:<offset>');
 
-export const deadLetterListQuery = z.strictObject({
-  topic: topic.optional().meta({ description: 'The topic that it came on' }),
+/** @param topics those whose dead letters are kept */
+export const deadLetterListQuery = (topics: readonly string[]) => z.strictObject({
+  topic: topicOf(topics).optional().meta({ description: 'The topic that it came on' }),
   errorClass: errorClass.optional().meta({ description: 'What was wrong with it' }),
   limit: z.coerce.number({ error: 'must be a whole number' }).int('must be a whole number').min(1, 'must be 1 to 200').max(200, 'must be 1 to 200').default(50).meta({ description: 'The newest so many of what each topic’s latest 500 hold' }),
 });
@@ -41,9 +42,9 @@ export const deadLetterAnswer = letter.extend({
 });
 export type DeadLetterAnswer = z.output<typeof deadLetterAnswer>;
 
-/** `POST /api/v1/dead-letters/replay`: which are handed to their topic again. */
-export const replayRequest = z.strictObject({
-  topic: topic.meta({ description: 'The topic that they came on' }),
+/** `POST /api/v1/dead-letters/replay`: which are handed to their topic again. @param topics those whose dead letters are kept */
+export const replayRequest = (topics: readonly string[]) => z.strictObject({
+  topic: topicOf(topics).meta({ description: 'The topic that they came on' }),
   errorClass: errorClass.optional(),
   maxReplays: z.int('must be a whole number').min(0).max(1_000).optional().meta({ description: 'Leaves those alone that were replayed more often' }),
   limit: z.int('must be a whole number').min(1).max(500).default(100),

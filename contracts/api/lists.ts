@@ -10,7 +10,9 @@ const status = oneOf(DELETION_STATUSES);
 const flagInQuery = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
 const limit = z.coerce.number({ error: 'must be a whole number' }).int('must be a whole number').min(1, 'must be 1 to 200').max(200, 'must be 1 to 200').default(50).meta({ description: 'Rows to a page' });
 const cursor = z.string().min(1).max(600).optional().meta({ description: '`next` of the page before; the filters stay the same' });
-const moment = isoTime.meta({ format: 'date-time' });
+/** As RFC 3339 has it; some more of ISO 8601 is taken as well. */
+const { pattern } = z.toJSONSchema(z.iso.datetime({ offset: true }));
+const moment = isoTime.optional();
 const next = z.string().nullable().meta({ description: 'The cursor of the next page; null behind the last row' });
 const page = { limit, cursor };
 
@@ -22,8 +24,8 @@ export const deletionListQuery = z.strictObject({
   serviceType: incomingId.optional(),
   parked: flagInQuery.optional().meta({ description: 'Stopped until something or someone moves it: FAILED or TIMEOUT' }),
   overdue: flagInQuery.optional().meta({ description: 'Past its due date and not ended. With `true` what is overdue the longest comes first; all other lists begin with the newest' }),
-  since: moment.optional().meta({ format: 'date-time', description: 'Received at or after' }),
-  until: moment.optional().meta({ format: 'date-time', description: 'Received before' }),
+  since: moment.meta({ format: 'date-time', pattern, description: 'Received at or after' }),
+  until: moment.meta({ format: 'date-time', pattern, description: 'Received before' }),
   ...page,
 });
 export type DeletionListQuery = z.output<typeof deletionListQuery>;

@@ -9,17 +9,17 @@ const traceId = incomingId.optional().meta({ description: 'The trace that this b
 export const deletionRequest = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('user'),
-    userId: personId,
-    reason,
+    userId: personId.meta({ examples: ['user_888'] }),
+    reason: reason.meta({ examples: ['gdpr_request'] }),
     eventId: incomingId.optional().meta({ description: 'Becomes the requestId: asking again under the same one asks only once' }),
     traceId,
     dryRun,
   }),
   z.strictObject({
     kind: z.literal('service'),
-    tenantId: incomingId,
-    serviceType: incomingId,
-    serviceInstanceId: incomingId,
+    tenantId: incomingId.meta({ examples: ['tenant-1'] }),
+    serviceType: incomingId.meta({ examples: ['database'] }),
+    serviceInstanceId: incomingId.meta({ examples: ['srv-db-1'] }),
     gdprMode: z.boolean({ error: 'must be true or false' }),
     eventId: incomingId.optional().meta({ description: 'As `traceId`, by another name: give one of them. The requestId is `<traceId>_<serviceInstanceId>`: asking again under the same one asks only once' }),
     traceId,
@@ -37,9 +37,9 @@ export const requestedAnswer = z.object({
 export type RequestedAnswer = z.output<typeof requestedAnswer>;
 
 /** The body of `…/retry`, `…/hold` and `…/release`; `{}` will do. */
-export const actRequest = z.strictObject({ reason: reason.optional().meta({ description: 'Why; kept in the timeline, so no personal data' }) }, { error: 'must be an object; {} will do' });
+export const actRequest = z.strictObject({ reason: reason.optional().meta({ description: 'Why; kept in the timeline, so no personal data', examples: ['bucket policy fixed'] }) }, { error: 'must be an object; {} will do' });
 /** The body of `…/cancel` and of a tenant's `…/erase`. */
-export const reasonedActRequest = z.strictObject({ reason: reason.meta({ description: 'Why; kept in the timeline, so no personal data' }) }, { error: 'must be an object with a reason' });
+export const reasonedActRequest = z.strictObject({ reason: reason.meta({ description: 'Why; kept in the timeline, so no personal data', examples: ['bucket policy fixed'] }) }, { error: 'must be an object with a reason' });
 
 /** What the workflow answered. */
 export const actAnswer = z.object({ requestId: z.string(), status: z.string().meta({ description: 'The phase that the workflow is in now' }), message: z.string() });

@@ -43,7 +43,7 @@ try {
     await seed(url, token);
     const given = process.argv.slice(2);
     process.exitCode = await run(join(bin, 'schemathesis'), [
-      'run', `${url}/openapi.json`, '--header', `Authorization: Bearer ${token}`, '--seed', '20260211', '--max-examples', '60', '--no-color', '--report-dir', dir, ...given,
+      '--config-file', fileURLToPath(new URL('./schemathesis.toml', import.meta.url)), 'run', `${url}/openapi.json`, '--header', `Authorization: Bearer ${token}`, '--seed', '20260211', '--max-examples', '60', '--no-color', '--report-dir', dir, ...given,
     ], { ...env, PYTHONDONTWRITEBYTECODE: '1' });
     const failed = (await readFile(join(dir, 'roles.log'), 'utf8')).split('\n').filter((line) => /"a request failed"/.test(line));
     if (failed.length > 0) {

@@ -214,7 +214,7 @@ describe('the description', () => {
       expect(security).toEqual([{ bearer: [] }]);
     }
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
-    expect(JSON.stringify(document)).toContain('"format":"date-time"');
+    for (const said of ['"format":"date-time"', '`next` of the page before', '"example":"uuid-1234"', '"$ref":"#/components/schemas/Problem"']) expect(JSON.stringify(document)).toContain(said);
   });
 
   it('has a page that loads nothing from elsewhere', async () => {
