@@ -21,6 +21,9 @@ export type VerifyToken = (token: string) => Promise<Caller>;
 
 /** Clocks of issuer and API may differ by this much. */
 const CLOCK_TOLERANCE_S = 5;
+/** A token that was verified is taken for so long without another look, and no longer than it is good: a signature costs more than most answers. */
+const TRUSTED_MS = 60_000;
+const TOKENS_KEPT = 1_000;
 /** Longer than any issuer's; a longer one is not looked at. */
 const MAX_TOKEN_LENGTH = 8_192;
 
@@ -28,15 +31,23 @@ const MAX_TOKEN_LENGTH = 8_192;
  * A verifier by JWKS: signature by one of the pinned algorithms, issuer, audience, expiry and subject (RFC 8725).
  * @throws ConfigFault when the key file cannot be used
  */
-export function createTokenVerifier(auth: ApiAuthConfig): VerifyToken {
+export function createTokenVerifier(auth: ApiAuthConfig, now: () => number = Date.now): VerifyToken {
   const keys = 'file' in auth.jwks ? keysFrom(auth.jwks.file) : createRemoteJWKSet(new URL(auth.jwks.url), { timeoutDuration: 5_000, cooldownDuration: 30_000, cacheMaxAge: 600_000 });
+  const trusted = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
   return async (token) => {
+    const known = trusted.get(token);
+    if (known && now() < known.untilMs) return known.caller;
+    trusted.delete(token);
     if (token.length > MAX_TOKEN_LENGTH) throw new TokenRefused('The token is longer than any that this API takes.');
     try {
       const { payload } = await jwtVerify(token, keys, {
-        issuer: auth.issuer, audience: auth.audience, algorithms: [...auth.algorithms], requiredClaims: ['exp', 'sub'], clockTolerance: CLOCK_TOLERANCE_S,
+        issuer: auth.issuer, audience: auth.audience, algorithms: [...auth.algorithms], requiredClaims: ['exp', 'sub'], clockTolerance: CLOCK_TOLERANCE_S, currentDate: new Date(now()),
       });
-      return callerOf(payload, auth.claims);
+      const caller = callerOf(payload, auth.claims);
+      const [oldest] = trusted.keys();
+      if (trusted.size >= TOKENS_KEPT && oldest !== undefined) trusted.delete(oldest);
+      trusted.set(token, { caller, untilMs: Math.min(now() + TRUSTED_MS, (payload.exp ?? 0) * 1_000) });
+      return caller;
     } catch (error) {
       throw explained(error);
     }
