@@ -2,7 +2,7 @@
 
 const npm = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)`;
 const PRODUCT_NOT = '^(test|stack|bench)/';
-const ENTRY_POINTS = '^(start\\.ts|client/(main\\.ts|bin\\.mjs)|stack/(main|demo)\\.ts|bench/main\\.ts|bench/bare/main\\.ts|test/support/check-walls\\.ts)$';
+const ENTRY_POINTS = '^(start\\.ts|client/(main\\.ts|bin\\.mjs)|stack/(main|demo|token)\\.ts|bench/main\\.ts|bench/bare/main\\.ts|test/support/check-walls\\.ts)$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -38,7 +38,7 @@ Roles:
   trigger  starts DAG runs in Airflow, and watches those that are overdue
   result   gives Airflow's results to the deletions that wait for them
   relay    sends what the outbox holds to Kafka and Temporal
-  api      answers over HTTP
+  api      answers over HTTP; takes requests and acts, and passes them on
 
 Configuration is by environment variables; the README lists them all. What is missing or wrong is named at the start.
 Ends cleanly on SIGTERM or SIGINT; a second one ends it at once.`)

@@ -1,133 +1,92 @@
+import cors from '@fastify/cors';
+import rateLimit from '@fastify/rate-limit';
 import Fastify, { LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply } from 'fastify';
-import { PROBLEMS, problemType } from '../contracts/api/problems.js';
-import type { ProblemName } from '../contracts/api/problems.js';
-import { derivedId, incomingId, personId, subjectRef as subjectRefField } from '../contracts/topics/index.js';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Health } from '../platform/health.js';
 import type { Log } from '../platform/log.js';
-import type { TenantRecord } from '../store/inventory/read.js';
-import type { DeletionRecord, JobStanding } from '../store/ledger/read.js';
-import type { SubjectRecord } from '../store/subjects/read.js';
-import { deletionAnswerOf } from './deletion-answer.rules.js';
-import { Problem, problemBody } from './problem.js';
-import { subjectAnswerOf } from './subject-answer.rules.js';
-import { tenantAnswerOf } from './tenant-answer.rules.js';
+import { guard } from './access/guard.js';
+import type { VerifyToken } from './access/token-verifier.js';
+import { answerProblem, answerProblems } from './answer-problems.js';
+import type { DeadLetterShelf } from './dead-letters.js';
+import { describeRoutes } from './openapi.js';
+import { answerOtherMethods } from './other-methods.js';
+import { readQuery } from './query.rules.js';
+import type { ApiReads } from './reads.js';
+import { addAboutRoutes } from './routes/about.js';
+import { addActRoutes } from './routes/acts.js';
+import { addDeadLetterRoutes } from './routes/dead-letters.js';
+import { addDeletionRoutes } from './routes/deletions.js';
+import type { RouteDeps } from './routes/routes.js';
+import { addSubjectRoutes } from './routes/subjects.js';
+import { addTenantRoutes } from './routes/tenants.js';
 import type { WebUi } from './web-ui-link.rules.js';
-
-/** What the API answers from. Each call asks the ledger anew; a throw means that it cannot be read now. */
-export interface ApiReads {
-  deletion(requestId: string): Promise<DeletionRecord | undefined>;
-  job(jobId: string): Promise<JobStanding | undefined>;
-  tenant(tenantId: string): Promise<TenantRecord | undefined>;
-  subject(of: { readonly subjectRef: string } | { readonly userId: string }): Promise<SubjectRecord>;
-}
+import type { ApiWrites } from './writes.js';
 
 export interface ApiDeps {
   readonly reads: ApiReads;
+  readonly writes: ApiWrites;
+  readonly deadLetters: DeadLetterShelf;
   readonly health: Health;
   readonly log: Log;
+  /** undefined: nobody is asked for a token, and only calls to this machine's own names are answered. */
+  readonly verifyToken: VerifyToken | undefined;
+  /** Calls of one caller. */
+  readonly requestsPerMinute: number;
+  /** Origins whose pages may call from a browser. */
+  readonly corsOrigins?: readonly string[];
   /** Where Temporal's Web UI is, if people have one. */
   readonly webUi?: WebUi | undefined;
+  /** Of the product, for the API's description. */
+  readonly version?: string;
 }
 
 /** Longer ids than the contract allows still reach the route, which says what is wrong with them. */
 const MAX_PARAM_LENGTH = 1_000;
-const RETRY_AFTER_SECONDS = '5';
+/** The largest request holds ids and a reason of 1,000 characters. */
+const BODY_LIMIT_BYTES = 16 * 1024;
+/** A body that does not come is not waited for. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const CALLERS_COUNTED = 20_000;
 
 /** The API's routes; it does not listen yet. Answers are never to be cached: the fence must be asked anew each time. */
-export function createApi({ reads, health, log, webUi }: ApiDeps): FastifyInstance {
+export function createApi({ reads, writes, deadLetters, health, log, verifyToken, requestsPerMinute, corsOrigins = [], webUi, version = '0' }: ApiDeps): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = log;
   const api = Fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, querystringParser: readQuery },
     frameworkErrors: (_error, _request, reply) => void answerProblem(reply, 'bad-request', 'The path is not well-formed.'),
   });
+  api.setValidatorCompiler(validatorCompiler);
+  api.setSerializerCompiler(serializerCompiler);
+  // A form or a text is what a page of another origin can send without being asked whether it may.
+  api.removeContentTypeParser('text/plain');
   api.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' });
     done();
   });
-  api.setNotFoundHandler((_request, reply) => answerProblem(reply, 'unknown-path', 'No route has this method and path. Known are GET /api/v1/deletions/{requestId}, /api/v1/jobs/{jobId}, /api/v1/tenants/{tenantId}, /api/v1/subjects/{subjectRef} and /api/v1/subjects/by-user/{userId}.'));
-  api.setErrorHandler((error, _request, reply) => {
-    if (error instanceof Problem) {
-      if (error.cause !== undefined) log.error({ err: error.cause, problem: error.problem }, 'a request could not be answered');
-      return answerProblem(reply, error.problem, error.message);
-    }
-    if (isRefusal(error)) return answerProblem(reply, 'bad-request', 'The request is not one that this API understands.');
-    log.error({ err: error }, 'a request failed');
-    return answerProblem(reply, 'internal', 'The API failed; its log says more.');
+  answerProblems(api, log);
+  if (corsOrigins.length > 0) void api.register(cors, { origin: [...corsOrigins], methods: ['GET', 'POST'], allowedHeaders: ['authorization', 'content-type'], exposedHeaders: ['location', 'retry-after'], maxAge: 600, strictPreflight: true });
+  void api.register(rateLimit, { global: false, cache: CALLERS_COUNTED });
+  const otherMethods = answerOtherMethods(api);
+  guard(api, { verifyToken, requestsPerMinute });
+  describeRoutes(api, { version });
+  void api.register((instance, _options, done) => {
+    const routes = instance.withTypeProvider<ZodTypeProvider>();
+    const deps: RouteDeps = { reads, writes, webUi };
+    addDeletionRoutes(routes, deps);
+    addActRoutes(routes, deps);
+    addTenantRoutes(routes, deps);
+    addSubjectRoutes(routes, deps);
+    addDeadLetterRoutes(routes, deadLetters);
+    addAboutRoutes(routes, health);
+    otherMethods.addRoutes();
+    done();
   });
-
-  api.get<{ Params: { requestId: string } }>('/api/v1/deletions/:requestId', async ({ params }) => {
-    const requestId = idOf(derivedId, 'requestId', params.requestId);
-    const record = await fromLedger(() => reads.deletion(requestId));
-    if (!record) throw new Problem('unknown-request', `The ledger has no request "${requestId}".`);
-    return deletionAnswerOf(record, webUi);
-  });
-
-  api.get<{ Params: { jobId: string } }>('/api/v1/jobs/:jobId', async ({ params }) => {
-    const jobId = idOf(derivedId, 'jobId', params.jobId);
-    const job = await fromLedger(() => reads.job(jobId));
-    if (!job) throw new Problem('unknown-job', `The ledger never sent a job "${jobId}".`);
-    return { jobId: job.jobId, requestId: job.requestId, attempt: job.attempt, stands: job.stands, reason: job.reason };
-  });
-
-  api.get<{ Params: { tenantId: string } }>('/api/v1/tenants/:tenantId', async ({ params }) => {
-    const tenantId = idOf(incomingId, 'tenantId', params.tenantId);
-    const record = await fromLedger(() => reads.tenant(tenantId));
-    if (!record) throw new Problem('unknown-tenant', `The inventory has never heard of a tenant "${tenantId}".`);
-    return tenantAnswerOf(record, webUi);
-  });
-
-  api.get<{ Params: { subjectRef: string } }>('/api/v1/subjects/:subjectRef', async ({ params }) => {
-    const subjectRef = idOf(subjectRefField, 'subjectRef', params.subjectRef);
-    return subjectAnswerOf(await fromLedger(() => reads.subject({ subjectRef })));
-  });
-
-  api.get<{ Params: { userId: string } }>('/api/v1/subjects/by-user/:userId', async ({ params }) => {
-    const userId = idOf(personId, 'userId', params.userId);
-    return subjectAnswerOf(await fromLedger(() => reads.subject({ userId })));
-  });
-
-  api.get<{ Params: { name: string } }>('/problems/:name', ({ params }) => {
-    const name = (Object.keys(PROBLEMS) as ProblemName[]).find((known) => known === params.name);
-    if (!name) throw new Problem('unknown-path', 'There is no problem of this name.');
-    const { title, status, about } = PROBLEMS[name];
-    return { type: problemType(name), title, status, about };
-  });
-
-  for (const path of ['/livez', '/readyz', '/metrics']) {
-    api.get(path, async (_request, reply) => {
-      const answer = await health.answer(path);
-      if (!answer) throw new TypeError(`Health has no answer for ${path}`);
-      return reply.code(answer.status).type(answer.contentType).send(answer.body);
-    });
-  }
   return api;
 }
-
-function answerProblem(reply: FastifyReply, problem: ProblemName, detail: string): FastifyReply {
-  if (problem === 'unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS);
-  // As text: Fastify would name a character set behind the media type, which RFC 9457 has none of.
-  return reply.code(PROBLEMS[problem].status).header('content-type', 'application/problem+json').serializer(String).send(JSON.stringify(problemBody(problem, detail)));
-}
-
-/** @throws Problem `invalid-id`, with the rule that the id breaks */
-function idOf(schema: typeof derivedId, name: string, given: string): string {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new Problem('invalid-id', `${name} ${parsed.error.issues[0]?.message ?? 'is no id'}.`);
-}
-
-async function fromLedger<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw new Problem('unavailable', 'The ledger cannot be read at the moment; nothing is wrong with the request. Try again shortly.', { cause: error });
-  }
-}
-
-/** What Fastify itself refuses in a request. */
-const isRefusal = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500;

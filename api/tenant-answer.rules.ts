@@ -1,6 +1,6 @@
 import type { TenantAnswer } from '../contracts/api/tenants.js';
 import { tenantWorkflowId } from '../contracts/names/index.js';
-import type { TenantRecord } from '../store/inventory/read.js';
+import type { ServiceRecord, TenantRecord } from '../store/inventory/read.js';
 import { webUiLink } from './web-ui-link.rules.js';
 import type { WebUi } from './web-ui-link.rules.js';
 
@@ -18,16 +18,19 @@ export function tenantAnswerOf({ tenant, services, cleanUps }: TenantRecord, web
     cleanUps: cleanUps.map(({ requestId, emptying, status, receivedAt, completedAt }) => ({
       requestId, emptying, status, receivedAt: receivedAt.toISOString(), completedAt: completedAt?.toISOString() ?? null,
     })),
-    services: services.map((service) => ({
-      serviceInstanceId: service.serviceInstanceId,
-      serviceType: service.serviceType,
-      status: service.status,
-      dependsOn: [...service.dependsOn],
-      provisionedAt: service.provisionedAt.toISOString(),
-      goneAt: service.goneAt?.toISOString() ?? null,
-      deletion: service.deletionRequestId === null || service.deletionStatus === null ? null : { requestId: service.deletionRequestId, status: service.deletionStatus },
-    })),
+    services: services.map(serviceAnswerOf),
     workflowId,
     links: webUi ? { temporal: webUiLink(webUi, workflowId) } : {},
   };
 }
+
+/** What the API says of a service. */
+export const serviceAnswerOf = (service: ServiceRecord): TenantAnswer['services'][number] => ({
+  serviceInstanceId: service.serviceInstanceId,
+  serviceType: service.serviceType,
+  status: service.status,
+  dependsOn: [...service.dependsOn],
+  provisionedAt: service.provisionedAt.toISOString(),
+  goneAt: service.goneAt?.toISOString() ?? null,
+  deletion: service.deletionRequestId === null || service.deletionStatus === null ? null : { requestId: service.deletionRequestId, status: service.deletionStatus },
+});

@@ -15,6 +15,8 @@ export const DEAD_LETTER_HEADERS = {
   firstSeen: 'dlq-first-seen',
   /** How often it was replayed. */
   replays: 'dlq-replays',
+  /** Who replayed it last. */
+  replayedBy: 'dlq-replayed-by',
 } as const;
 const OWN_HEADERS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS));
 const MAX_MESSAGE_LENGTH = 2000;
@@ -51,6 +53,7 @@ export function deadLetterOf(message: Omit<IncomingMessage, 'signal' | 'attempt'
       [DEAD_LETTER_HEADERS.offset]: message.offset,
       [DEAD_LETTER_HEADERS.firstSeen]: headerText(headers, DEAD_LETTER_HEADERS.firstSeen) ?? now.toISOString(),
       [DEAD_LETTER_HEADERS.replays]: String(replaysOf(headers)),
+      [DEAD_LETTER_HEADERS.replayedBy]: headerText(headers, DEAD_LETTER_HEADERS.replayedBy),
     },
   };
 }
@@ -59,8 +62,9 @@ export function deadLetterOf(message: Omit<IncomingMessage, 'signal' | 'attempt'
  * The record that hands a dead letter to its topic again: as it came, with one more replay counted, so that a second
  * death remembers the first.
  * @param topic where it was meant for, as its dlq-topic header or the dead letter topic's name says
+ * @param person who replays it
  */
-export const replayOf = (topic: string, { key, value, headers }: { readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: MessageHeaders }): OutgoingRecord => ({
+export const replayOf = (topic: string, { key, value, headers }: { readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: MessageHeaders }, person?: string): OutgoingRecord => ({
   topic,
   key,
   value,
@@ -68,6 +72,7 @@ export const replayOf = (topic: string, { key, value, headers }: { readonly key:
     ...originalHeaders(headers),
     [DEAD_LETTER_HEADERS.firstSeen]: headerText(headers, DEAD_LETTER_HEADERS.firstSeen),
     [DEAD_LETTER_HEADERS.replays]: String(replaysOf(headers) + 1),
+    [DEAD_LETTER_HEADERS.replayedBy]: person,
   },
 });
 

@@ -52,12 +52,15 @@ export interface TopicNames {
   readonly novaTopics: NovaTopics;
 }
 
+/** Every topic that has dead letters, each once. */
+export const deadLetteredTopics = (novaTopics: NovaTopics): readonly string[] => [...new Set([...READ_TOPICS, ...novaTopicNames(novaTopics)])];
+
 /** Every topic of Expunge's own, those of the Nova bus but for its legacy ones, and the dead letters of those that are read. Each once. */
 export function topicSpecs({ topicPrefix, novaTopics }: TopicNames): readonly TopicSpec[] {
   const specs = [
     ...[...READ_TOPICS, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(topicPrefix)].map((name) => topic(name, 30)),
     ...novaTopicSpecs(novaTopics),
-    ...[...READ_TOPICS, ...novaTopicNames(novaTopics)].map(deadLetterSpec),
+    ...deadLetteredTopics(novaTopics).map(deadLetterSpec),
   ];
   return [...new Map(specs.toReversed().map((spec) => [spec.topic, spec])).values()].toReversed();
 }

@@ -17,7 +17,8 @@ export interface Actor {
 
 export interface ActDeps {
   readonly temporal: () => Promise<Client>;
-  readonly api: ApiReader;
+  /** How the deletion and the tenant stand; throws when there is none. */
+  readonly api: Pick<ApiReader, 'deletion' | 'tenant'>;
   /** How long a worker's answer is awaited. */
   readonly answerTimeoutMs: number;
 }

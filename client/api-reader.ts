@@ -21,10 +21,16 @@ export interface ApiReader {
 
 const TIMEOUT_MS = 15_000;
 
+export interface ApiReaderOptions {
+  /** Sent with every call. */
+  readonly token?: string | undefined;
+  readonly fetch?: typeof fetch | undefined;
+}
+
 /** Reads the API at an address, without a slash at its end. */
-export function createApiReader(apiUrl: string, fetchImpl: typeof fetch = fetch): ApiReader {
+export function createApiReader(apiUrl: string, { token, fetch: fetchImpl = fetch }: ApiReaderOptions = {}): ApiReader {
   const read = async <S extends z.ZodType>(schema: S, path: string): Promise<z.output<S>> => {
-    const { status, body } = await ask(fetchImpl, apiUrl, path);
+    const { status, body } = await ask(fetchImpl, apiUrl, path, token);
     if (status === 200) {
       const parsed = schema.safeParse(body);
       if (parsed.success) return parsed.data;
@@ -43,11 +49,11 @@ export function createApiReader(apiUrl: string, fetchImpl: typeof fetch = fetch)
   };
 }
 
-async function ask(fetchImpl: typeof fetch, apiUrl: string, path: string): Promise<{ status: number; body: unknown }> {
+async function ask(fetchImpl: typeof fetch, apiUrl: string, path: string, token: string | undefined): Promise<{ status: number; body: unknown }> {
   let status: number;
   let text: string;
   try {
-    const response = await fetchImpl(`${apiUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error', headers: { accept: 'application/json' } });
+    const response = await fetchImpl(`${apiUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error', headers: { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) } });
     status = response.status;
     text = await response.text();
   } catch (error) {
@@ -68,7 +74,9 @@ function segment(schema: typeof derivedId, name: string, id: string): string {
 }
 
 function faultOf({ type, detail, status }: ProblemAnswer, apiUrl: string): ClientFault {
-  if (type === problemType('unavailable')) return new ClientFault('unreachable', `The API at ${apiUrl} answers, but cannot read the ledger: is PostgreSQL up?`);
+  if (type === problemType('unavailable')) return new ClientFault('unreachable', `The API at ${apiUrl} answers, but a part behind it does not: ${detail}`);
+  if (status === 401) return new ClientFault('refused', `The API at ${apiUrl} does not know you: ${detail} Set EXPUNGE_API_TOKEN to a token of yours (for the local stack: npm run --silent token).`);
+  if (status === 403) return new ClientFault('refused', detail);
   if (type === problemType('unknown-path')) return stranger(apiUrl, 'no such route; is it older than this client?');
   if (status === 404) return new ClientFault('not-found', detail);
   if (status === 400) return new ClientFault('usage', detail);

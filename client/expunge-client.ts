@@ -16,6 +16,8 @@ import type { RequestMakings, ServiceDeletionAsk, UserDeletionAsk } from './requ
 export interface ExpungeClientOptions {
   /** Where the API is, without a slash at its end. */
   readonly apiUrl: string;
+  /** Sent to the API with every call. */
+  readonly apiToken?: string | undefined;
   readonly temporal: () => Promise<Client>;
   readonly kafka: () => Producer;
   /** How long a worker's answer to an act is awaited. */
@@ -43,8 +45,8 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const SLICE = 500;
 
 /** A client of Expunge: requests go in through Kafka, acts through Temporal, and answers come from the API. */
-export function createExpungeClient({ apiUrl, temporal, kafka, answerTimeoutMs = ANSWER_TIMEOUT_MS, fetch: fetchImpl }: ExpungeClientOptions): ExpungeClient {
-  const api = createApiReader(apiUrl, fetchImpl);
+export function createExpungeClient({ apiUrl, apiToken, temporal, kafka, answerTimeoutMs = ANSWER_TIMEOUT_MS, fetch: fetchImpl }: ExpungeClientOptions): ExpungeClient {
+  const api = createApiReader(apiUrl, { token: apiToken, fetch: fetchImpl });
   const acts = { temporal, api, answerTimeoutMs };
 
   const publish: ExpungeClient['publish'] = async (records, onSent) => {

@@ -9,6 +9,8 @@ export interface UserDeletionAsk {
   readonly userId: string;
   readonly reason: string;
   readonly source: string;
+  /** The person who asks, when one does. */
+  readonly requestedBy?: string | undefined;
   readonly dryRun?: boolean | undefined;
   /** Becomes the requestId; the same one asks only once. New when left out. */
   readonly eventId?: string | undefined;
@@ -43,7 +45,7 @@ export interface RequestMessage {
 /** @throws ClientFault usage, naming the field that breaks the contract */
 export function userRequest(ask: UserDeletionAsk, { now, newIds }: RequestMakings): RequestMessage {
   const { eventId = newIds.eventId, traceId = newIds.traceId } = ask;
-  const body = { eventId, traceId, timestamp: now.toISOString(), payload: { userId: ask.userId, reason: ask.reason, source: ask.source, ...(ask.dryRun ? { dryRun: true } : {}) } };
+  const body = { eventId, traceId, timestamp: now.toISOString(), payload: { userId: ask.userId, reason: ask.reason, source: ask.source, ...(ask.requestedBy === undefined ? {} : { requestedBy: ask.requestedBy }), ...(ask.dryRun ? { dryRun: true } : {}) } };
   return { requestId: eventId, traceId, record: recordOf(TOPICS.userDeletionRequest, ask.userId, body, newIds.spanId, parseUserDeletionRequest) };
 }
 

@@ -47,7 +47,7 @@ export async function runCli(args: readonly string[], { terminal, env, stdin = p
   const connections = createConnections(config, log);
   const cli: Cli = {
     terminal, config, log,
-    client: () => createExpungeClient({ apiUrl: config().client.apiUrl, temporal: () => connections.temporal(), kafka: () => connections.kafka() }),
+    client: () => createExpungeClient({ ...config().client, temporal: () => connections.temporal(), kafka: () => connections.kafka() }),
     login: () => userInfo().username,
     readText: (file) => (file === '-' ? text(stdin) : readFile(file, 'utf8').catch((error: unknown) => {
       throw new ClientFault('usage', `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'}).`, { cause: error });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
+import { isLoopback } from './loopback.rules.js';
 import type { Role } from './role-names.js';
 import type { Pepper } from './subject-ref.js';
 
@@ -45,6 +46,16 @@ const httpUrl = z.string().trim().transform((value) => value.replace(/\/+$/, '')
   .pipe(z.url({ protocol: /^https?$/, error: 'write an address that begins with http:// or https://' }));
 
 const topicName = text.regex(/^[A-Za-z0-9._-]{1,249}$/, 'write letters, digits, dots, _ and - only');
+
+/** Keys that came over plain HTTP could be anyone's. */
+const keysUrl = httpUrl.refine((value) => value.startsWith('https://') || isLoopback(new URL(value).hostname), 'write an https:// address; http:// is for this machine only');
+
+/** Signatures by a key pair: whoever can verify one cannot make one. */
+const SIGNATURES = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const;
+const listOf = (value: string): string[] => value.split(',').map((part) => part.trim()).filter((part) => part !== '');
+const algorithms = z.string().transform(listOf).pipe(z.array(z.enum(SIGNATURES, `write some of ${SIGNATURES.join(', ')}, with commas between`)).min(1, 'name at least one'));
+
+const origins = z.string().transform(listOf).pipe(z.array(z.string().regex(/^https?:\/\/[^\s/*]+$/, 'write origins like https://console.example.org, with commas between')).min(1, 'name at least one'));
 
 const databaseUrl = z.string().trim()
   .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
@@ -138,7 +149,17 @@ export const VARIABLES = {
   WORKER_CACHED_WORKFLOWS: about(whole(0, 100_000).prefault('500'), 'Workflows that a lane’s worker keeps in memory'),
   API_HOST: about(text.prefault('127.0.0.1'), 'Interface that the API listens on'),
   API_PORT: about(port.prefault('8080'), 'Port of the API; 0 takes a free one'),
+  API_JWKS_URL: about(keysUrl.optional(), 'Where the issuer of the API’s tokens publishes its keys (JWKS). With it or API_JWKS_FILE every call needs a token; without, the API listens on this machine only'),
+  API_JWKS_FILE: about(text.optional(), 'The same keys as a file, read at the start'),
+  API_JWT_ISSUER: about(text.optional(), 'Who must have issued a token (`iss`)'),
+  API_JWT_AUDIENCE: about(text.optional(), 'Whom a token must be for (`aud`)'),
+  API_JWT_ALGORITHMS: about(algorithms.prefault('RS256,PS256,ES256,EdDSA'), 'Signatures that are taken'),
+  API_JWT_ROLES_CLAIM: about(text.prefault('roles'), 'Claim that holds `viewer`, `operator` or `admin`: its name, or a path like `realm_access.roles`'),
+  API_JWT_TENANT_CLAIM: about(text.prefault('tenant'), 'Claim that holds the tenant, or the tenants, that a token is fenced to; a token without it sees all'),
+  API_RATE_LIMIT: about(whole(1, 100_000_000).prefault('6000'), 'Calls that one caller may make in a minute; ten times as many of the fence'),
+  API_CORS_ORIGINS: about(origins.optional(), 'Origins whose pages may call the API from a browser; none when left out'),
   EXPUNGE_API_URL: about(httpUrl.prefault('http://127.0.0.1:8080'), 'Where the command line finds the API'),
+  EXPUNGE_API_TOKEN: about(text.optional(), 'Bearer token that the command line sends to the API', { secret: true }),
   HEALTH_HOST: about(text.prefault('127.0.0.1'), 'Interface of `/livez`, `/readyz` and `/metrics`'),
   HEALTH_PORT: about(z.literal('off').or(port).prefault('8081'), 'Port of `/livez`, `/readyz` and `/metrics` of each process; 0 takes a free one, `off` none'),
   LOG_LEVEL: about(text.toLowerCase().pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'write trace, debug, info, warn, error, fatal or silent')).prefault('info'), 'trace, debug, info, warn, error, fatal or silent'),

@@ -53,6 +53,16 @@ export interface WorkerVersion {
 
 export type AirflowCredentials = { readonly token: string } | { readonly username: string; readonly password: string };
 
+/** By what the API knows its callers. */
+export interface ApiAuthConfig {
+  readonly jwks: { readonly url: string } | { readonly file: string };
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly string[];
+  /** Where in a token roles and tenants are. */
+  readonly claims: { readonly roles: string; readonly tenant: string };
+}
+
 /** What the process was told. Durations are in milliseconds. What no role asked for is a ConfigFault when it is read unset. */
 export interface Config {
   readonly kafka: KafkaConfig;
@@ -77,8 +87,15 @@ export interface Config {
   readonly owners?: { readonly urls: Readonly<Record<OwnerService, string>>; readonly token?: string | undefined; readonly timeoutMs: number };
   readonly outbox: { readonly pollMs: number; readonly batch: number; readonly keepMs: number };
   readonly worker: { readonly workflowTaskSlots: number; readonly cachedWorkflows: number; readonly stackTraces: boolean; readonly bundleFile: string | undefined; /** Which release the workers are, by Worker Versioning. */ readonly version?: WorkerVersion };
-  readonly api: { readonly host: string; readonly port: number };
-  readonly client: { readonly apiUrl: string };
+  readonly api: {
+    readonly host: string;
+    readonly port: number;
+    /** Without it nobody is asked for a token. */
+    readonly auth?: ApiAuthConfig;
+    readonly requestsPerMinute: number;
+    readonly corsOrigins: readonly string[];
+  };
+  readonly client: { readonly apiUrl: string; readonly apiToken?: string };
   readonly health: { readonly host: string; readonly port: number | 'off' };
   readonly log: { readonly level: ParsedVariables['LOG_LEVEL'] };
   readonly shutdownTimeoutMs: number;
@@ -123,6 +140,7 @@ function togetherFaults(given: Environment): Fault[] {
     ...needs('KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'),
     ...needs('KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'),
     ...needs('KAFKA_TLS_KEY', 'KAFKA_TLS_CERT'),
+    ...(given.API_JWKS_URL === undefined ? needs('API_JWKS_FILE', 'API_JWT_ISSUER', 'API_JWT_AUDIENCE') : needs('API_JWKS_URL', 'API_JWT_ISSUER', 'API_JWT_AUDIENCE')),
     ...needs('AIRFLOW_USERNAME', 'AIRFLOW_PASSWORD'),
     ...needs('AIRFLOW_PASSWORD', 'AIRFLOW_USERNAME'),
     ...needs('WORKER_DEPLOYMENT', 'WORKER_BUILD_ID'),
@@ -131,6 +149,11 @@ function togetherFaults(given: Environment): Fault[] {
   if (given.ENABLE_DIRECT_CALL !== undefined && VARIABLES.ENABLE_DIRECT_CALL.safeParse(given.ENABLE_DIRECT_CALL).data === true) faults.push(...needs('ENABLE_DIRECT_CALL', ...OWNER_URLS));
   const tlsFiles = (['KAFKA_TLS_CA', 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'] as const).filter((name) => given[name] !== undefined);
   if (tlsFiles.length > 0 && given.KAFKA_TLS?.trim().toLowerCase() !== 'true') faults.push({ variable: 'KAFKA_TLS', remedy: `not true, though ${tlsFiles.join(', ')} is set: set it to true, or leave the files out` });
+  if (given.API_JWKS_URL !== undefined && given.API_JWKS_FILE !== undefined) faults.push({ variable: 'API_JWKS_FILE', remedy: 'set as well as API_JWKS_URL: leave one of them out' });
+  // Whoever sets these believes that callers are asked for a token.
+  for (const variable of ['API_JWT_ISSUER', 'API_JWT_AUDIENCE'] as const) {
+    if (given[variable] !== undefined && given.API_JWKS_URL === undefined && given.API_JWKS_FILE === undefined) faults.push({ variable, remedy: 'set, though neither API_JWKS_URL nor API_JWKS_FILE says by which keys tokens are verified' });
+  }
   if (given.AIRFLOW_TOKEN !== undefined && given.AIRFLOW_USERNAME !== undefined) faults.push({ variable: 'AIRFLOW_TOKEN', remedy: 'set as well as AIRFLOW_USERNAME: leave one of them out' });
   return faults;
 }
@@ -225,10 +248,17 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     } }),
     outbox: { pollMs: vars.OUTBOX_POLL, batch: vars.OUTBOX_BATCH, keepMs: vars.OUTBOX_KEEP },
     worker: { workflowTaskSlots: vars.WORKER_WORKFLOW_TASK_SLOTS, cachedWorkflows: vars.WORKER_CACHED_WORKFLOWS, stackTraces: vars.WORKER_STACK_TRACES, bundleFile: vars.WORKFLOW_BUNDLE, ...(vars.WORKER_DEPLOYMENT !== undefined && vars.WORKER_BUILD_ID !== undefined && { version: { deploymentName: vars.WORKER_DEPLOYMENT, buildId: vars.WORKER_BUILD_ID } }) },
-    api: { host: vars.API_HOST, port: vars.API_PORT },
-    client: { apiUrl: vars.EXPUNGE_API_URL },
+    api: { host: vars.API_HOST, port: vars.API_PORT, ...apiAuth(vars), requestsPerMinute: vars.API_RATE_LIMIT, corsOrigins: vars.API_CORS_ORIGINS ?? [] },
+    client: { apiUrl: vars.EXPUNGE_API_URL, ...(vars.EXPUNGE_API_TOKEN === undefined ? {} : { apiToken: vars.EXPUNGE_API_TOKEN }) },
     health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },
     log: { level: vars.LOG_LEVEL },
     shutdownTimeoutMs: vars.SHUTDOWN_TIMEOUT,
   };
+}
+
+function apiAuth(vars: ParsedVariables): { readonly auth?: ApiAuthConfig } {
+  const { API_JWKS_URL: url, API_JWKS_FILE: file, API_JWT_ISSUER: issuer, API_JWT_AUDIENCE: audience } = vars;
+  const jwks = url === undefined ? (file === undefined ? undefined : { file }) : { url };
+  if (!jwks || issuer === undefined || audience === undefined) return {};
+  return { auth: { jwks, issuer, audience, algorithms: vars.API_JWT_ALGORITHMS, claims: { roles: vars.API_JWT_ROLES_CLAIM, tenant: vars.API_JWT_TENANT_CLAIM } } };
 }

@@ -4,6 +4,7 @@ import { eraserDefaults } from './airflow.js';
 import type { Part, StackSecrets } from './parts.js';
 import { choosePorts } from './ports.js';
 import type { Environment, StackSettings } from './settings.js';
+import { tokenVariables } from './tokens.js';
 
 const API = { key: 'api', variable: 'API_PORT', usual: 8088 } as const;
 
@@ -28,6 +29,9 @@ const fromEnvironment = (part: Part, environment: Environment): Record<string, s
     ),
   );
 
+/** Of an API that the person runs elsewhere, or with keys of their own, only they know by which tokens. */
+const fromTheirs = ({ EXPUNGE_API_TOKEN: token }: Environment): Record<string, string> => (token ? { EXPUNGE_API_TOKEN: token } : {});
+
 /** What the stack tells its users, by the names of the product's variables. */
 export async function stackVariables(
   wanted: readonly Part[],
@@ -42,6 +46,7 @@ export async function stackVariables(
     EXPUNGE_API_URL: environment['EXPUNGE_API_URL'] ?? `http://127.0.0.1:${ports[API.key]}`,
     SUBJECT_PEPPER: environment['SUBJECT_PEPPER'] ?? secrets.subjectPepper,
     TENANT_PURGE_GRACE: environment['TENANT_PURGE_GRACE'] ?? '0s',
+    ...(['EXPUNGE_API_URL', 'API_JWKS_URL', 'API_JWKS_FILE'].some((name) => environment[name]) ? fromTheirs(environment) : await tokenVariables(dir)),
   };
   for (const part of wanted) {
     Object.assign(variables, local.includes(part) ? part.env(ports, secrets) : fromEnvironment(part, environment));

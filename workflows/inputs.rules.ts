@@ -6,7 +6,13 @@ import { FAILURE_CODES } from '../contracts/names/index.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const textOf = (value: unknown, max: number): string | undefined => (typeof value === 'string' && value !== '' ? value.slice(0, max) : undefined);
+/** Text that PostgreSQL holds: it takes no NUL and no lone surrogate, which a cut can make as well. */
+const storable = (text: string): string => text.replaceAll('\u0000', '').replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');
+
+const textOf = (value: unknown, max: number): string | undefined => {
+  const text = typeof value === 'string' ? storable(value.slice(0, max)) : '';
+  return text === '' ? undefined : text;
+};
 
 /** Who and why, of a signal or an update. Input of another form counts as none. */
 export function personActOf(input: unknown): PersonAct {

@@ -2,6 +2,7 @@ import type { Contestant, Split } from '../contestants.js';
 import type { Kind } from '../load/requests.js';
 import type { SectionReport } from '../report/report.js';
 import type { Rig, RigAirflow } from '../rig.js';
+import { runApi } from './api.js';
 import { runBulkhead } from './bulkhead.js';
 import { costReport } from './cost-report.js';
 import { runCost } from './cost.js';
@@ -13,7 +14,7 @@ import { runPipeline } from './pipeline.js';
 import { scaleReport } from './scale-report.js';
 import { runScale, type ScalePart } from './scale.js';
 
-export const SECTIONS = ['pipeline', 'cost', 'ingress', 'nova', 'bulkhead', 'scale'] as const;
+export const SECTIONS = ['pipeline', 'cost', 'ingress', 'nova', 'bulkhead', 'scale', 'api'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a person chose; what is left open has a value for --quick and one for a full run. */
@@ -72,5 +73,7 @@ export async function runSection(rig: Rig, section: Section, options: SectionOpt
       };
       return scaleReport(await runScale(rig, chosen), chosen);
     }
+    case 'api': // after scale: both fill the ledger with the same past
+      return runApi(rig, { rows: quick ? 100_000 : 1_000_000, calls: quick ? 300 : 1_000, env });
   }
 }

@@ -17,10 +17,10 @@ interface Terms {
 
 /** A user's request. @param subjectRef what the user is known by outside the ledger. */
 export function fromUserRequest(value: UserDeletionRequest, message: RawMessage, subjectRef: string, policies: Policies): RequestDraft {
-  const { userId, reason, source, dryRun = false } = value.payload;
+  const { userId, reason, source, requestedBy, dryRun = false } = value.payload;
   // A user's deletion is always for good: only services are asked to be deleted without being purged.
   const terms = { requestId: value.eventId, traceId: value.traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun, graceMs: 0 };
-  return { ...draft(terms, message, value.timestamp, policies), userId, source, reason };
+  return { ...draft(terms, message, value.timestamp, policies), userId, source, reason, ...(requestedBy !== undefined && { requestedBy }) };
 }
 
 /** What `identity.user.deleted` says. */

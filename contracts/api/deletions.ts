@@ -54,12 +54,16 @@ const historyEntry = z.object({
   reason: z.string().nullable(),
 });
 
-const answer = {
+/** After what the request is of, in the seed's order. */
+const seed = {
   status,
   /** By the database's clock; `duration_ms` is null until there is an end. */
   timeline: z.object({ received: time, completed: time.nullable(), duration_ms: z.number().nullable() }),
   /** The Airflow run of the current attempt. */
   airflow_ref: z.string().nullable(),
+};
+
+const answer = {
   /** Stopped until something or someone moves it. */
   parked: z.boolean(),
   final: z.boolean(),
@@ -99,9 +103,9 @@ const answer = {
 
 /** `GET /api/v1/deletions/{requestId}` (seed: user-deletion-service, section 5): the seed's fields first. */
 export const deletionAnswer = z.discriminatedUnion('kind', [
-  z.object({ requestId: z.string(), userId: z.string(), kind: z.literal('user'), ...answer }),
-  z.object({ requestId: z.string(), tenantId: z.string(), serviceType: z.string(), serviceInstanceId: z.string(), kind: z.literal('service'), ...answer }),
-  z.object({ requestId: z.string(), tenantId: z.string(), emptying: z.int().nullable(), kind: z.literal('tenant'), ...answer }),
+  z.object({ requestId: z.string(), userId: z.string(), ...seed, kind: z.literal('user'), ...answer }),
+  z.object({ requestId: z.string(), tenantId: z.string(), serviceType: z.string(), serviceInstanceId: z.string(), ...seed, kind: z.literal('service'), ...answer }),
+  z.object({ requestId: z.string(), tenantId: z.string(), emptying: z.int().nullable(), ...seed, kind: z.literal('tenant'), ...answer }),
 ]) satisfies z.ZodType<{ kind: (typeof DELETION_KINDS)[number] }>;
 export type DeletionAnswer = z.output<typeof deletionAnswer>;
 

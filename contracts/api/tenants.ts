@@ -34,3 +34,7 @@ export const tenantAnswer = z.object({
   links: z.object({ temporal: z.url().optional() }),
 });
 export type TenantAnswer = z.output<typeof tenantAnswer>;
+
+/** `GET /api/v1/tenants/{tenantId}/services`. */
+export const serviceList = z.object({ items: z.array(service), next: z.string().nullable().meta({ description: 'The cursor of the next page; null behind the last row' }) });
+export type ServiceList = z.output<typeof serviceList>;

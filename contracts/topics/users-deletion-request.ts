@@ -12,6 +12,8 @@ export const userDeletionRequest = z.object({
     userId: personId,
     reason: freeText(1000),
     source: freeText(200),
+    /** The person who asked, when one did; anything else in its place is as if it were left out. */
+    requestedBy: personId.optional().catch(undefined),
     dryRun: flag.optional(),
   }, { error: 'must be an object' }),
 });

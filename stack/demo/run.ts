@@ -150,7 +150,7 @@ async function demo({ environment, dir, logs, exitWhenOver, output, paint, inter
   const screen = openScreen(output, paint);
   const webUi = stack.env['TEMPORAL_UI_URL'];
   const { seen, missing } = await play({
-    script, api: createApiReader(config.client.apiUrl), bus, data, screen, feed,
+    script, api: createApiReader(config.client.apiUrl, { token: config.client.apiToken }), bus, data, screen, feed,
     outboxIsEmpty: async () => (await outboxStats(ledger)).unsent === 0,
     startedAtMs: playedAtMs, deadlineMs: playedAtMs + PATIENCE_MS[airflow],
     heading: webUi === undefined ? '' : ` · ${webUi}`, signal: over.signal,
@@ -166,7 +166,7 @@ async function demo({ environment, dir, logs, exitWhenOver, output, paint, inter
   say([
     '', paint('strong', 'Everything stays up until Ctrl-C.'),
     ...(webUi === undefined ? [] : [`  Temporal Web UI  ${webUi}`]),
-    `  API              ${config.client.apiUrl}/api/v1/deletions/uuid-1234`,
+    `  API              ${config.client.apiUrl}/docs (token: npm run --silent token -- --role operator --stack ${relative(process.cwd(), dir)})`,
     `  Airflow          ${stack.env['AIRFLOW_API_URL'] ?? ''}${airflow === 'real' ? '' : ' (simulated)'}`,
     `  Logs             ${relative(process.cwd(), logs)}`,
     `  Ask it yourself  set -a; . ${relative(process.cwd(), join(dir, 'env'))}; set +a; npm run expunge -- status uuid-1234`,

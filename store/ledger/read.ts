@@ -56,6 +56,8 @@ export interface JobStanding {
   readonly reason: string;
   readonly lane: string;
   readonly result: 'SUCCESS' | 'FAILURE' | null;
+  /** null for a user's. */
+  readonly tenantId: string | null;
 }
 
 /** The fence: tells whether jobs still stand. @returns by job id; none for a job that the ledger never sent */
@@ -68,13 +70,13 @@ export async function readJobs(queryable: Queryable, jobIds: readonly string[]):
 export const readJob = async (queryable: Queryable, jobId: string): Promise<JobStanding | undefined> => (await readJobs(queryable, [jobId])).get(jobId);
 
 /** What a job's standing is read from, of an attempt `a` and its deletion `d`. */
-export const STANDING = 'a.job_id, request_id, a.attempt, a.lane, a.result, a.revoked_at, a.revoked_why, d.status';
+export const STANDING = 'a.job_id, request_id, a.attempt, a.lane, a.result, a.revoked_at, a.revoked_why, d.status, d.tenant_id';
 
-export type StandingRow = Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'lane' | 'result' | 'revokedAt' | 'revokedWhy'> & { readonly status: Deletion['status'] };
+export type StandingRow = Pick<Attempt, 'jobId' | 'requestId' | 'attempt' | 'lane' | 'result' | 'revokedAt' | 'revokedWhy'> & Pick<Deletion, 'status' | 'tenantId'>;
 
-export function standingOf({ jobId, requestId, attempt, lane, result, revokedAt, revokedWhy, status }: StandingRow): JobStanding {
+export function standingOf({ jobId, requestId, attempt, lane, result, revokedAt, revokedWhy, status, tenantId }: StandingRow): JobStanding {
   const reason = revokedAt ? `revoked: ${revokedWhy ?? 'no reason kept'}` : isFinal(status) ? `the deletion is ${status}` : 'current';
-  return { jobId, requestId, attempt, stands: revokedAt === null && !isFinal(status), reason, lane, result };
+  return { jobId, requestId, attempt, stands: revokedAt === null && !isFinal(status), reason, lane, result, tenantId };
 }
 
 /** Counts for the metrics: what is in flight by kind and status, what is overdue or soon due. */

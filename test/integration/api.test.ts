@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { startApi } from '../../api/role.js';
 import { deletionAnswer } from '../../contracts/api/deletions.js';
 import { createHealth } from '../../platform/health.js';
@@ -17,7 +17,7 @@ let url: string;
 const metrics = createMetrics();
 
 const get = async (path: string) => {
-  const response = await fetch(`${url}${path}`);
+  const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${inject('stack')['EXPUNGE_API_TOKEN'] ?? ''}` } });
   return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
 };
 const json = async (path: string) => JSON.parse((await get(path)).body) as Record<string, unknown>;

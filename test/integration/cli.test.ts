@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { startApi } from '../../api/role.js';
@@ -17,6 +17,7 @@ import { tenantAnswer } from '../../contracts/api/tenants.js';
 import { RECONCILER, SEARCH_ATTRIBUTES, taskQueueFor, TOPICS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
 import type { AirflowTrigger } from '../../contracts/topics/index.js';
 import type { RunningRole } from '../../platform/roles.js';
+import { openTokenIssuer } from '../../stack/tokens.js';
 import { startWorker } from '../../worker.js';
 import { openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
 import { createTestDatabase } from '../support/databases.js';
@@ -140,14 +141,14 @@ describe('a user', () => {
     const watching = expunge('watch', requestId, '--every', '50ms');
     const { jobId, payload } = await triggerOf(requestId);
     expect(payload).toMatchObject({ dag_id: 'user_cleanup_dag', conf: { user_id: userId, dry_run: false } });
-    const fence = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`);
+    const fence = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`, { headers: { authorization: `Bearer ${env['EXPUNGE_API_TOKEN'] ?? ''}` } });
     expect(await fence.json()).toMatchObject({ stands: true });
     await answerAs(jobId, 'SUCCESS');
     const watched = await watching;
     expect(watched.code).toBe(0);
     expect(watched.out).toMatch(new RegExp(`user ${userId}\n.*received .*\n.*COMPLETED, after`, 's'));
     expect(await deletion(requestId)).toMatchObject({ status: 'COMPLETED', airflow_ref: jobId, counts: { rows_purged: 7 }, source: 'tests', final: true });
-    expect(await (await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`)).json()).toMatchObject({ stands: false });
+    expect(await (await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/jobs/${jobId}`, { headers: { authorization: `Bearer ${env['EXPUNGE_API_TOKEN'] ?? ''}` } })).json()).toMatchObject({ stands: false });
     for (const act of ['retry', 'hold', 'release', 'cancel']) {
       expect(await expunge(act, requestId, '--reason', 'too late')).toEqual({ code: 4, out: '', err: `Cannot ${act} ${requestId}: it has ended as COMPLETED.` });
     }
@@ -194,6 +195,49 @@ describe('a deletion that failed', () => {
   });
 });
 
+describe('through the API', () => {
+  const as = async (role: string, tenants?: readonly string[]) => ({ authorization: `Bearer ${await (await openTokenIssuer(dirname(env['API_JWKS_FILE']!))).issue({ subject: 'carla', role, tenants, expiresInMs: 60_000 })}`, 'content-type': 'application/json' });
+  const post = async (path: string, body: object, headers: Record<string, string>) => {
+    const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    return { status: response.status, location: response.headers.get('location'), body: (await response.json()) as Record<string, unknown> };
+  };
+
+  test('a user is asked to be deleted, the deletion is held, released and tried again; its timeline says by whom', async () => {
+    const headers = await as('operator');
+    const [userId, eventId] = [freshId('user'), freshId('evt')];
+    for (let turn = 0; turn < 2; turn++) expect(await post('/api/v1/deletions', { kind: 'user', userId, reason: 'gdpr_request', eventId }, headers)).toMatchObject({ status: 202, location: `/api/v1/deletions/${eventId}`, body: { requestId: eventId } });
+    await answerAs((await triggerOf(eventId)).jobId, 'FAILURE');
+    await until('it is parked', async () => (await deletion(eventId)).parked);
+    expect(await post(`/api/v1/deletions/${eventId}/release`, {}, headers)).toMatchObject({ status: 409, body: { type: '/problems/refused' } });
+    expect(await post(`/api/v1/deletions/${eventId}/retry`, { reason: 'bucket\u0000 mended' }, headers)).toMatchObject({ status: 200, body: { requestId: eventId } });
+    await answerAs((await triggerOf(eventId, 2)).jobId, 'SUCCESS');
+    await until('it is over', async () => (await deletion(eventId)).final);
+    const found = await deletion(eventId);
+    expect(found).toMatchObject({ status: 'COMPLETED', requestedBy: 'carla', source: 'expunge-api' });
+    expect(found.attempts).toHaveLength(2);
+    expect(found.history).toContainEqual(expect.objectContaining({ what: 'received', by: 'carla', reason: 'gdpr_request' }));
+    expect(found.history).toContainEqual(expect.objectContaining({ what: 'retry', by: 'carla', reason: 'bucket mended' }));
+    expect(await post(`/api/v1/deletions/${eventId}/cancel`, { reason: 'too late' }, headers)).toMatchObject({ status: 409, body: { detail: expect.stringContaining('COMPLETED') as string } });
+  });
+
+  test('a service’s deletion is withdrawn by whoever is of its tenant, and by nobody else', async () => {
+    const tenantId = freshId('tenant');
+    await importServices(tenantId, { app: ['db'], db: [] });
+    const ours = await as('operator', [tenantId]);
+    const asked = await post('/api/v1/deletions', { kind: 'service', tenantId, serviceType: 'email', serviceInstanceId: 'db', gdprMode: true }, ours);
+    expect(asked.status).toBe(202);
+    const requestId = String(asked.body['requestId']);
+    await until('it is parked', async () => (await expunge('status', requestId)).code === 0 && (await deletion(requestId)).parked);
+    expect(await post(`/api/v1/deletions/${requestId}/cancel`, { reason: 'not mine' }, await as('admin', ['another-tenant']))).toMatchObject({ status: 404, body: { type: '/problems/unknown-request' } });
+    expect(await post(`/api/v1/deletions/${requestId}/cancel`, { reason: 'keep it' }, await as('viewer', [tenantId]))).toMatchObject({ status: 403 });
+    expect(await post(`/api/v1/deletions/${requestId}/cancel`, { reason: 'keep it' }, ours)).toMatchObject({ status: 200 });
+    await until('it is over', async () => (await deletion(requestId)).final);
+    expect((await deletion(requestId)).history).toContainEqual(expect.objectContaining({ by: 'carla', reason: 'keep it' }));
+    const list = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}/api/v1/deletions?status=CANCELLED`, { headers: ours });
+    expect(await list.json()).toMatchObject({ items: [{ requestId, tenantId, final: true }], next: null });
+  });
+});
+
 describe('an act', () => {
   test('on a request without a workflow says so', async () => {
     const { input } = await receiveRequest(house.database, { subject: { kind: 'user', subjectRef: `v1.${freshId('ref')}` } });
@@ -208,7 +252,7 @@ describe('an act', () => {
   test('says that no worker answers', async () => {
     const { input, workflowId } = await receiveRequest(house.database, { subject: { kind: 'user', subjectRef: `v1.${freshId('ref')}` } });
     const handle = await house.client.workflow.start(WORKFLOW_TYPES.user, { workflowId, taskQueue: taskQueueFor('nobody'), args: [input] });
-    const client = createExpungeClient({ apiUrl: env['EXPUNGE_API_URL']!, temporal: () => Promise.resolve(house.client), kafka: () => house.producer, answerTimeoutMs: 500 });
+    const client = createExpungeClient({ apiUrl: env['EXPUNGE_API_URL']!, apiToken: env['EXPUNGE_API_TOKEN'], temporal: () => Promise.resolve(house.client), kafka: () => house.producer, answerTimeoutMs: 500 });
     await expect(client.act('hold', input.requestId, { by: 'ann' })).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringMatching(/No worker answered within 0\.5 s/) as string });
     await handle.terminate();
   });

@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_VERIFICATION } from '../../contracts/names/index.js';
 import type { Database } from '../../store/database.js';
 import { forgetProcessedEvents } from '../../store/inventory/feed.js';
+import { listServices, listTenants } from '../../store/inventory/list.js';
 import { readTenant } from '../../store/inventory/read.js';
 import { isAsItWas, liveRowsAfter, noteMend } from '../../store/ledger/live.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
 import { noteEcho } from '../../store/ledger/echo.js';
+import { listDeletions } from '../../store/ledger/list.js';
 import { readDeletion, readJob, readStats, readUserOf } from '../../store/ledger/read.js';
 import { liveSubjectRefsOfUsers } from '../../store/ledger/receive.js';
 import { hasEnded, recordResult } from '../../store/ledger/results.js';
@@ -171,6 +173,17 @@ describe('no statement reads a large table whole', () => {
       });
       await forgetSubjectEvents(database);
       await forgetGoneItems(database, 90 * 24 * 3_600_000, 10);
+    }],
+    ['when the API lists deletions, tenants and services', 11, async (database) => {
+      const after = { order: 'received', at: new Date().toISOString(), requestId: 'r' } as const;
+      for (const filter of [{}, { statuses: ['FAILED'] }, { kinds: ['tenant'] }, { tenantIds: ['t-7'] }, { tenantIds: ['t-7', 't-8'], serviceType: 'database' }, { serviceType: 'database' }, { parked: true }, { since: '2026-01-01T00:00:00Z', until: '2030-01-01T00:00:00Z' }] as const) {
+        await listDeletions(database, filter, 51);
+        await listDeletions(database, filter, 51, after);
+      }
+      await listDeletions(database, { overdue: true, tenantIds: ['t-7'] }, 51, { ...after, order: 'due' });
+      await listTenants(database, { statuses: ['ACTIVE'] }, 51, 't-5');
+      await listTenants(database, { tenantIds: ['t-5'] }, 51);
+      await listServices(database, 't-7', ['ACTIVE'], 51, 's-1');
     }],
     ['when the API is asked for a request, a tenant, or the numbers', 8, async (database) => {
       await readDeletion(database, 'u-77');

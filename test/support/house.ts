@@ -102,7 +102,7 @@ export async function openHouse({ env: overrides = {}, processes = TOGETHER, air
       },
       logs: async (process = '') => (await Promise.all((await readdir(logDir)).filter((file) => file.startsWith(process)).map((file) => readFile(join(logDir, file), 'utf8')))).join(''),
       api: async (path) => {
-        const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`);
+        const response = await fetch(`${env['EXPUNGE_API_URL'] ?? ''}${path}`, { headers: { authorization: `Bearer ${env['EXPUNGE_API_TOKEN'] ?? ''}` } });
         return { status: response.status, body: (await response.json()) as Json };
       },
       cli: (...args) => expunge(env, ...args),

@@ -1,26 +1,21 @@
 import { describe, expect, it, vi } from 'vitest';
-import { isLoopback } from '../../api/loopback.rules.js';
 import { createLedgerGauges } from '../../api/ledger-gauges.js';
 import { startApi } from '../../api/role.js';
-import { createApi, type ApiReads } from '../../api/server.js';
+import type { ApiReads } from '../../api/reads.js';
 import { deletionAnswer, jobAnswer } from '../../contracts/api/deletions.js';
 import { problemAnswer } from '../../contracts/api/problems.js';
 import { subjectAnswer } from '../../contracts/api/subjects.js';
 import { tenantAnswer } from '../../contracts/api/tenants.js';
 import { loadConfig } from '../../platform/config.js';
-import { createHealth } from '../../platform/health.js';
 import { createLog } from '../../platform/log.js';
+import { isLoopback } from '../../platform/loopback.rules.js';
 import { createMetrics } from '../../platform/metrics.js';
+import { openApi } from '../support/api.js';
 import { anAttempt, aDeletion, aService, aTenant } from '../support/ledger-rows.js';
 
 const silent = createLog({ level: 'silent' });
 
-function apiWith(reads: Partial<ApiReads>, webUi?: { url: string; namespace: string }) {
-  const nothing = () => Promise.resolve(undefined);
-  const health = createHealth({ registry: createMetrics().registry });
-  health.addReadiness('all', () => true);
-  return createApi({ reads: { deletion: nothing, job: nothing, tenant: nothing, subject: () => Promise.resolve({ subjectRefs: ['v1.00000000'], counts: [], tombstone: undefined }), ...reads }, health, log: silent, webUi });
-}
+const apiWith = (reads: Partial<ApiReads>, webUi?: { url: string; namespace: string }) => openApi({ reads, webUi });
 
 const recordOf = (deletion = aDeletion()) => ({ deletion, attempts: [], timeline: [], joined: [], verification: undefined, again: null });
 
@@ -129,14 +124,15 @@ describe('a problem', () => {
   it('answers a path that is no path, and a method that there is none of', async () => {
     const api = apiWith({});
     expect((await api.inject('/api/v1/deletions/%E0%A4%A')).json()).toMatchObject({ type: '/problems/bad-request', status: 400 });
-    expect((await api.inject({ method: 'POST', url: '/api/v1/deletions/r', payload: {} })).json()).toMatchObject({ type: '/problems/unknown-path' });
+    const posted = await api.inject({ method: 'POST', url: '/api/v1/deletions/r', payload: {} });
+    expect([posted.statusCode, posted.headers.allow, posted.json()]).toEqual([405, 'GET, HEAD', expect.objectContaining({ type: '/problems/method-not-allowed' })]);
   });
 });
 
 describe('the fence', () => {
   it('asks the ledger for each answer', async () => {
     let stands = true;
-    const job = vi.fn(() => Promise.resolve({ jobId: 'j', requestId: 'r', attempt: 1, stands, reason: stands ? 'current' : 'revoked: cancelled', lane: 'default', result: null }));
+    const job = vi.fn(() => Promise.resolve({ jobId: 'j', requestId: 'r', attempt: 1, stands, reason: stands ? 'current' : 'revoked: cancelled', lane: 'default', result: null, tenantId: null }));
     const api = apiWith({ job });
     const first = await api.inject('/api/v1/jobs/j');
     expect(jobAnswer.strict().parse(first.json())).toEqual({ jobId: 'j', requestId: 'r', attempt: 1, stands: true, reason: 'current' });

@@ -74,20 +74,21 @@ describe('publishing', () => {
 describe('reading the API', () => {
   it('takes what the contract allows', async () => {
     const fetching = responding(200, answer());
-    expect(await createApiReader('http://api', fetching).deletion('tenant~t~1')).toEqual(answer());
+    expect(await createApiReader('http://api', { fetch: fetching }).deletion('tenant~t~1')).toEqual(answer());
     expect(fetching).toHaveBeenCalledWith('http://api/api/v1/deletions/tenant~t~1', expect.anything());
   });
 
   it.each([
     [404, { type: '/problems/unknown-request', title: 't', status: 404, detail: 'no request' }, 'not-found', /no request/],
     [404, { type: '/problems/unknown-path', title: 't', status: 404, detail: 'no route' }, 'unreachable', /EXPUNGE_API_URL/],
-    [503, { type: '/problems/unavailable', title: 't', status: 503, detail: 'd' }, 'unreachable', /PostgreSQL/],
+    [503, { type: '/problems/unavailable', title: 't', status: 503, detail: 'The ledger cannot be read.' }, 'unreachable', /The ledger cannot be read/],
+    [401, { type: '/problems/unauthenticated', title: 't', status: 401, detail: 'The token has expired.' }, 'refused', /has expired.*EXPUNGE_API_TOKEN/],
     [500, { type: '/problems/internal', title: 't', status: 500, detail: 'it failed' }, 'unreachable', /it failed/],
     [404, '<html>', 'unreachable', /not Expunge's API.*EXPUNGE_API_URL/],
     [200, '<html>', 'unreachable', /not Expunge's API/],
     [200, { requestId: 'r' }, 'unreachable', /same version/],
   ] as const)('answers %i %j as %s', async (status, body, kind, said) => {
-    await expect(createApiReader('http://api', responding(status, body)).deletion('r')).rejects.toMatchObject({ kind, message: expect.stringMatching(said) as string });
+    await expect(createApiReader('http://api', { fetch: responding(status, body) }).deletion('r')).rejects.toMatchObject({ kind, message: expect.stringMatching(said) as string });
   });
 
   it('names the address and the variable when nothing answers', async () => {
@@ -96,7 +97,7 @@ describe('reading the API', () => {
 
   it('sends nothing for what is no id', async () => {
     const fetching = responding(200, answer());
-    for (const id of ['..', 'a/b', '', 'x'.repeat(161)]) await expect(createApiReader('http://api', fetching).deletion(id)).rejects.toMatchObject({ kind: 'usage' });
+    for (const id of ['..', 'a/b', '', 'x'.repeat(161)]) await expect(createApiReader('http://api', { fetch: fetching }).deletion(id)).rejects.toMatchObject({ kind: 'usage' });
     expect(fetching).not.toHaveBeenCalled();
   });
 });
@@ -133,7 +134,7 @@ describe('a subject', () => {
 });
 
 describe('an act', () => {
-  const deps = (deletion: DeletionAnswer) => ({ api: createApiReader('http://api', responding(200, deletion)), temporal: noTemporal, answerTimeoutMs: 1 });
+  const deps = (deletion: DeletionAnswer) => ({ api: createApiReader('http://api', { fetch: responding(200, deletion) }), temporal: noTemporal, answerTimeoutMs: 1 });
 
   it.each([
     [answer({ status: 'COMPLETED' }), /ended as COMPLETED/],
@@ -148,7 +149,7 @@ describe('an act', () => {
   });
 
   it('on a tenant that nobody knows starts no workflow', async () => {
-    const unknown = createApiReader('http://api', responding(404, { type: '/problems/unknown-tenant', title: 't', status: 404, detail: 'no tenant' }));
+    const unknown = createApiReader('http://api', { fetch: responding(404, { type: '/problems/unknown-tenant', title: 't', status: 404, detail: 'no tenant' }) });
     await expect(eraseTenant({ api: unknown, temporal: noTemporal, answerTimeoutMs: 1 }, 't-typo', { by: 'ann' })).rejects.toMatchObject({ kind: 'not-found' });
   });
 });

@@ -34,7 +34,7 @@ test('what is set is read, what is not has its default', () => {
   expect(config.subjectPeppers).toEqual([{ version: 1, secret: 'sixteen-characters' }]);
   expect(config.policy.defaults).toMatchObject({ resultTimeoutMs: 7_200_000, autoRetries: 3, dueInMs: 30 * 86_400_000 });
   expect(config.health.port).toBe('off');
-  expect(config.api).toEqual({ host: '127.0.0.1', port: 8080 });
+  expect(config.api).toMatchObject({ host: '127.0.0.1', port: 8080 });
   expect(config.temporal).toMatchObject({ namespace: 'default' });
   expect(config.kafka.sasl).toBeUndefined();
   expect(config.kafka.tls).toBeUndefined();
@@ -106,6 +106,10 @@ describe('variables that belong together', () => {
     [{ KAFKA_SASL_MECHANISM: 'plain' }, ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD']],
     [{ KAFKA_SASL_USERNAME: 'me' }, ['KAFKA_SASL_MECHANISM']],
     [{ AIRFLOW_USERNAME: 'me' }, ['AIRFLOW_PASSWORD']],
+    [{ API_JWKS_URL: 'https://issuer/jwks' }, ['API_JWT_ISSUER', 'API_JWT_AUDIENCE']],
+    [{ API_JWKS_FILE: '/keys.json', API_JWT_ISSUER: 'i' }, ['API_JWT_AUDIENCE']],
+    [{ API_JWT_ISSUER: 'i' }, ['API_JWT_ISSUER']],
+    [{ API_JWKS_URL: 'https://issuer/jwks', API_JWKS_FILE: '/keys.json', API_JWT_ISSUER: 'i', API_JWT_AUDIENCE: 'a' }, ['API_JWKS_FILE']],
     [{ AIRFLOW_USERNAME: 'me', AIRFLOW_PASSWORD: 'x', AIRFLOW_TOKEN: 'y' }, ['AIRFLOW_TOKEN']],
     [{ WORKER_DEPLOYMENT: 'expunge' }, ['WORKER_BUILD_ID']],
     [{ WORKER_BUILD_ID: '1.0.0' }, ['WORKER_DEPLOYMENT']],
@@ -129,6 +133,23 @@ describe('variables that belong together', () => {
     expect(config.kafka.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'me', password: 'pw' });
     expect(config.kafka.tls).toEqual({ ca: 'PEM' });
     expect(config.airflow.credentials).toEqual({ token: 'tok' });
+  });
+});
+
+describe('the callers of the API', () => {
+  const auth = { API_JWKS_URL: 'https://issuer.example/jwks', API_JWT_ISSUER: 'https://issuer.example', API_JWT_AUDIENCE: 'expunge' };
+  test('are not asked for a token when nothing is set, and may come from no other origin', () => {
+    expect(load({}).api).toEqual({ host: '127.0.0.1', port: 8080, requestsPerMinute: 6_000, corsOrigins: [] });
+  });
+  test('are known by the keys, the issuer and the audience that are set', () => {
+    expect(load({ ...auth, API_JWT_ALGORITHMS: 'ES256, RS512', API_JWT_ROLES_CLAIM: 'realm_access.roles', API_CORS_ORIGINS: 'https://a.example, http://localhost:3000' }).api).toMatchObject({
+      auth: { jwks: { url: 'https://issuer.example/jwks' }, issuer: 'https://issuer.example', audience: 'expunge', algorithms: ['ES256', 'RS512'], claims: { roles: 'realm_access.roles', tenant: 'tenant' } },
+      corsOrigins: ['https://a.example', 'http://localhost:3000'],
+    });
+    expect(load({ ...auth, API_JWKS_URL: 'http://127.0.0.1:9000/jwks' }).api.auth?.jwks).toEqual({ url: 'http://127.0.0.1:9000/jwks' });
+  });
+  test.each([['API_JWKS_URL', 'http://issuer.example/jwks'], ['API_JWT_ALGORITHMS', 'none'], ['API_JWT_ALGORITHMS', 'RS256,HS256'], ['API_CORS_ORIGINS', '*'], ['API_RATE_LIMIT', '0']])('%s=%s is refused', (variable, value) => {
+    expect(faultsOf(() => load({ ...auth, [variable]: value })).faults.map((fault) => fault.variable)).toEqual([variable]);
   });
 });
 

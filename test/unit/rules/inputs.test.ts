@@ -66,3 +66,15 @@ describe('a join', () => {
     expect(joinOf(given)).toBeUndefined();
   });
 });
+
+test('what a person wrote is text that the ledger can hold, also where it was cut in two', () => {
+  expect(personActOf({ by: 'a\u0000nn', reason: 'left \uD83D behind \uDE00', requestId: 'r' })).toEqual({ by: 'ann', reason: 'left \uFFFD behind \uFFFD', requestId: 'r' });
+  expect(personActOf({ by: '\u0000' })).toEqual({});
+  expect(personActOf({ reason: 'gone 😀' })).toEqual({ reason: 'gone 😀' });
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 1_100 }), (reason) => {
+    const found = personActOf({ reason }).reason ?? '';
+    expect(found).not.toContain('\u0000');
+    expect(Buffer.from(found).toString()).toBe(found);
+  }));
+  expect(personActOf({ reason: `${'x'.repeat(999)}😀` }).reason).toBe(`${'x'.repeat(999)}\uFFFD`);
+});
