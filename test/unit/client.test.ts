@@ -107,7 +107,7 @@ describe('a subject', () => {
 
   it('is asked for by user id or by reference, and never by what is neither', async () => {
     const fetching = vi.fn(() => Promise.resolve(new Response(JSON.stringify(found))));
-    const api = createApiReader('http://api', fetching);
+    const api = createApiReader('http://api', { fetch: fetching });
     await api.subjectOfUser('ann+1@example.org');
     await api.subject('v1.00000000');
     expect(fetching.mock.calls.map(([url]: readonly unknown[]) => url)).toEqual(['http://api/api/v1/subjects/by-user/ann%2B1%40example.org', 'http://api/api/v1/subjects/v1.00000000']);
