@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { openChaosStack, type ChaosStack } from './chaos-stack.js';
 import { Chaos } from './play.js';
-import { scenarios } from './scenarios/index.js';
+import { inPlayingOrder } from './scenarios/index.js';
 import { readSettings } from './settings.js';
 import { outcomeLine, outcomeTable } from './table.js';
 
@@ -27,9 +27,8 @@ afterAll(async () => {
 });
 
 describe('nothing is lost, and nothing done twice, when', () => {
-  for (const scenario of scenarios) {
-    const wanted = settings.only.length === 0 || settings.only.some((text) => scenario.name.includes(text));
-    test.runIf(wanted)(scenario.name, { timeout: settings.long ? 900_000 : 240_000 }, async ({ skip }) => {
+  for (const scenario of inPlayingOrder(settings)) {
+    test(scenario.name, { timeout: settings.long ? 900_000 : 240_000 }, async ({ skip }) => {
       const why = scenario.cannotRun?.({ stack: stack.stack, logDisk: stack.logDisk });
       if (why !== undefined) {
         say(`    SKIPPED, not shown: ${scenario.name}: ${why}`);

@@ -37,7 +37,7 @@ const HOUSE_ENV = {
   RESULT_TIMEOUT: '10m', WATCHER_INTERVAL: '5s',
   // Erasers share PostgreSQL with the ledger here: what takes that down may fail a run.
   AUTO_RETRIES: '10',
-  AIRFLOW_REQUEST_TIMEOUT: '2s', DATABASE_STATEMENT_TIMEOUT: '8s',
+  AIRFLOW_REQUEST_TIMEOUT: '2s', DATABASE_STATEMENT_TIMEOUT: '5s',
   // It passes every 15 s, in the middle of everything, and must find nothing that it has to take over.
   RECONCILE_QUIET: '2s',
 };

@@ -70,6 +70,8 @@ export interface Scenario {
   readonly userSees: string;
   readonly promised: string;
   readonly setup?: HouseSetup;
+  /** Not played in the short form. */
+  readonly longOnly?: boolean;
   /** How much there is to delete; the form's usual load when left out. */
   readonly load?: (long: boolean) => Partial<LoadShape>;
   /** Over how long the requests come that are not sent at once; about a second in the short form when left out. What is left when the fault is over comes then. */
