@@ -38,6 +38,7 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
     requestConflicts: counter('expunge_request_conflicts_total', 'Request ids that came for a second subject'),
     subjectEvents: counter('expunge_subject_events_total', 'Events of the Nova bus, by what became of them', 'type', 'outcome'),
     subjectEventDelay: new Histogram({ name: 'expunge_subject_event_delay_seconds', help: 'Stamp of an event in Kafka to its place in the subject inventory', buckets: DELAY_SECONDS, registers }),
+    eventsAhead: counter('expunge_events_ahead_total', 'Events whose producer’s clock was more than five minutes ahead: they count as of now', 'topic'),
     resurrections: counter('expunge_resurrections_total', 'Events that tell of something that exists about a subject after its erasure', 'kind'),
     triggersHandled: counter('expunge_triggers_handled_total', 'Triggers that the trigger bridge is done with: posted, known already, skipped or failed', 'lane', 'outcome'),
     resultsSpoken: counter('expunge_results_spoken_total', 'Results that the watcher published because a run could not', 'lane', 'status'),

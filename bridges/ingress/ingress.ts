@@ -12,6 +12,7 @@ import { deletionEvent } from '../../store/ledger/outgoing.js';
 import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
 import { noteEcho } from '../../store/ledger/echo.js';
 import { contentChecked } from '../content-checked.js';
+import { believedTime } from '../event-time.rules.js';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
 import { userDeletedIn } from './user-deleted.js';
@@ -27,7 +28,7 @@ export interface IngressDeps {
   readonly identityTopic: string;
   /** Wait after a soft deletion, during which it can be cancelled. */
   readonly softDeleteGraceMs: number;
-  readonly metrics: Pick<Metrics, 'requestConflicts' | 'identityEchoes'>;
+  readonly metrics: Pick<Metrics, 'requestConflicts' | 'identityEchoes' | 'eventsAhead'>;
   readonly log: Log;
 }
 
@@ -65,7 +66,12 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
     },
     [TOPICS.serviceEvents]: async (message) => {
       const event = parseServiceEvent(message);
-      await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp: new Date(event.timestamp) }));
+      const { at: timestamp, wasAhead } = believedTime(new Date(event.timestamp), Date.now());
+      if (wasAhead) {
+        deps.metrics.eventsAhead.inc({ topic: message.topic });
+        deps.log.warn({ eventId: event.eventId, tenantId: event.tenantId, said: event.timestamp }, 'an event is of a time to come: it counts as of now');
+      }
+      await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp }));
     },
   };
 }

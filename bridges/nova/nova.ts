@@ -9,13 +9,14 @@ import { ContentRefused, type Database } from '../../store/database.js';
 import { applySubjectEvents } from '../../store/subjects/apply-events.js';
 import type { Resurrection, SubjectEvent, SubjectEventOutcome, SubjectOwner } from '../../store/subjects/batch.rules.js';
 import { contentChecked } from '../content-checked.js';
+import { believedTime } from '../event-time.rules.js';
 import { subjectEventOf } from './subject-event.rules.js';
 
 export interface NovaDeps {
   readonly database: Database;
   readonly subjectRefs: SubjectRefs;
   readonly topics: NovaTopics;
-  readonly metrics: Pick<Metrics, 'subjectEvents' | 'subjectEventDelay' | 'resurrections'>;
+  readonly metrics: Pick<Metrics, 'subjectEvents' | 'subjectEventDelay' | 'eventsAhead' | 'resurrections'>;
   readonly log: Log;
 }
 
@@ -49,7 +50,13 @@ export function createNova({ database, subjectRefs, topics, metrics, log }: Nova
       metrics.subjectEvents.inc({ type: 'unknown', outcome: 'skipped' });
       return;
     }
-    const outcome = await contentChecked(() => apply(subjectEventOf(event, novaEventIdOf(message), ownerOf)));
+    const said = subjectEventOf(event, novaEventIdOf(message), ownerOf);
+    const { at, wasAhead } = believedTime(said.at, Date.now());
+    if (wasAhead) {
+      metrics.eventsAhead.inc({ topic: message.topic });
+      log.warn({ eventId: said.eventId, type: event.type, said: said.at }, 'an event is of a time to come: it counts as of now');
+    }
+    const outcome = await contentChecked(() => apply({ ...said, at }));
     metrics.subjectEvents.inc({ type: event.type, outcome });
     metrics.subjectEventDelay.observe(Math.max(0, Date.now() - message.timestampMs) / 1_000);
   };

@@ -266,6 +266,14 @@ test('service events feed the inventory, each once', async () => {
   await until('the service is known', async () => (await house.database.rows('SELECT FROM services WHERE tenant_id = $1', [tenantId])).length === 1);
 });
 
+test('a service event of a day that is still to come counts as of now', async () => {
+  const [tenantId, instance] = [freshId('tenant'), freshId('srv')];
+  await house.send({ topic: TOPICS.serviceEvents, key: tenantId, value: JSON.stringify({ eventId: freshId('evt'), eventType: 'service.provisioned', tenantId, serviceType: 'app', serviceInstanceId: instance, dependsOn: [], timestamp: '2099-01-01T00:00:00Z' }) });
+  const known = () => house.database.rows<{ provisionedAt: Date }>('SELECT provisioned_at FROM services WHERE tenant_id = $1', [tenantId]);
+  await until('the service is known', async () => (await known()).length === 1);
+  expect((await known())[0]!.provisionedAt.getTime()).toBeLessThan(Date.now() + 6 * 60_000);
+});
+
 test('the inventory is marked as caught up soon after the start, and stays fresh', async () => {
   expect(startedMs).toBeLessThan(3_000);
   await until('a later mark', async () => ((await stalenessMs(house.database, SERVICE_FEED)) ?? Infinity) < 1_000);

@@ -92,6 +92,16 @@ describe('the role', () => {
     expect(await countsOf(user_id)).toMatchObject([{ kind: 'media', count: 1 }]);
   });
 
+  test('takes what is of a day that is still to come for what is of now, so that what follows counts', async () => {
+    const user_id = freshId('user');
+    const [ahead, after] = ['2099-01-01T00:00:00Z', new Date(Date.now() + 10 * 60_000).toISOString()];
+    await house.send(recordOf('identity.user.profile_updated', { user_id, updated_at: ahead }, { event_id: freshId('e') }));
+    await until('the first is taken in', async () => (await countsOf(user_id)).length === 1);
+    await house.send(recordOf('identity.user.deleted', { user_id, deleted_at: after, soft_delete: true }, { event_id: freshId('e') }));
+    await until('the second is taken in', async () => (await countsOf(user_id))[0]?.hidden === 1);
+    expect((await metrics.eventsAhead.get()).values).toMatchObject([{ value: 2 }]);
+  });
+
   test('passes over what nobody here knows, keeps what is at fault, and is held up by neither', async () => {
     const user_id = freshId('user');
     await house.send(
