@@ -1,7 +1,7 @@
 import type { Database } from '../../store/database.js';
 
 /** What a backup of the ledger holds, in an order in which it can be put back. */
-const TABLES = ['deletions', 'attempts', 'timeline', 'outbox'] as const;
+const TABLES = ['deletions', 'attempts', 'timeline', 'outbox', 'verifications'] as const;
 
 /** Backs the ledger up as it is now. @returns what restores it to this moment */
 export async function backUp(database: Database): Promise<() => Promise<void>> {
