@@ -49,12 +49,15 @@ export async function readOne(kafka: KafkaClient, topic: string, partition: numb
   return found;
 }
 
+/** A broker that has just started looks for its groups first: whoever reads waits for that, as long as it waits for messages. */
+const retriesWithin = (timeoutMs: number) => ({ initialRetryTime: 100, maxRetryTime: 500, retries: Math.ceil(timeoutMs / 500) });
+
 /** kafkajs reads in a group only: this one is used once, commits nothing and is deleted. */
 async function readRanges(kafka: KafkaClient, topic: string, wanted: readonly Range[], timeoutMs: number): Promise<StoredMessage[]> {
   const open = new Map(wanted.filter(({ from, to }) => from < to).map((range) => [range.partition, range]));
   if (open.size === 0) return [];
   const groupId = `expunge-read-${randomUUID()}`;
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, allowAutoTopicCreation: false });
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, allowAutoTopicCreation: false, retry: retriesWithin(timeoutMs) });
   const found: StoredMessage[] = [];
   let finish: () => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
