@@ -43,6 +43,7 @@ export function deletionView(deletion: DeletionAnswer, screen: Screen): string {
     ['of', `${subjectOf(deletion)}${deletion.dryRun ? ' (dry run: counts, erases nothing)' : ''}`],
     ['status', { text: statusInWords(deletion), tone: toneOf(deletion.status) }],
     ['failure', failure && parked ? { text: `${failure.code}: ${failure.message}`, tone: 'bad' } : null],
+    ['Airflow said', parked ? attempts.at(-1)?.failure?.message : null],
     ['received', shownTime(timeline.received)],
     ['completed', timeline.completed && `${shownTime(timeline.completed)}${timeline.duration_ms === null ? '' : ` (after ${shownSpan(timeline.duration_ms)})`}`],
     ['due', deletion.final ? null : shownTime(deletion.dueAt)],

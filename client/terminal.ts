@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { takesColours, type ColourWishes } from './paint.rules.js';
 
@@ -28,7 +29,8 @@ export function createTerminal({ stdin, stdout, stderr }: Streams, wishes: Colou
   const ask = async (question: string): Promise<string> => {
     const lines = createInterface({ input: stdin, output: stderr });
     try {
-      return await lines.question(question);
+      // Whoever ends the input has said nothing.
+      return await Promise.race([lines.question(question), once(lines, 'close').then(() => '')]);
     } finally {
       lines.close();
     }

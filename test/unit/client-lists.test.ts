@@ -10,7 +10,7 @@ import { deletionList } from '../../contracts/api/lists.js';
 import type { DeletionFilter, DeletionPosition, ListedDeletion } from '../../store/ledger/list.js';
 import { openApi, openTestIssuer, type OpenApiOptions } from '../support/api.js';
 import { runRecorded } from '../support/cli-run.js';
-import { aDeletion, aService, aTenant } from '../support/ledger-rows.js';
+import { aDeletion, anAttempt, aService, aTenant } from '../support/ledger-rows.js';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -82,6 +82,18 @@ describe('expunge list', () => {
     expect(await against({ verifyToken }, ['list'], { token: await tokenOf('viewer', -60_000) })).toMatchObject({ code: 4, err: expect.stringMatching(/expired.*a new token/) as string });
     expect(await against({ verifyToken }, ['dlq', 'list'], { token: await tokenOf('viewer') })).toMatchObject({ code: 4, err: expect.stringMatching(/takes the role operator; the token has viewer\..*EXPUNGE_API_TOKEN.*--role operator/) as string });
     expect(await against({ verifyToken }, ['dlq', 'list'], { token: await tokenOf('operator') })).toMatchObject({ code: 0, out: 'No dead letters.' });
+  });
+});
+
+describe('expunge status', () => {
+  it('shows what Airflow said of a parked deletion', async () => {
+    const deletion = aDeletion({ status: 'FAILED', attempt: 1, failureCode: 'DAG_FAILED', failureMessage: 'Airflow ran the clean-up and reported a failure' });
+    const record = { deletion, attempts: [anAttempt({ result: 'FAILURE', failureCode: 'DAG_FAILED', errorText: 'AccessDenied' })], timeline: [], joined: [], verification: undefined, again: null };
+    const { out } = await against({ reads: { deletion: () => Promise.resolve(record) } }, ['status', 'uuid-1234'], { coloured: true });
+    // eslint-disable-next-line no-control-regex
+    expect(out.replaceAll(/\u001b\[\d+m/g, '')).toMatch(/failure +DAG_FAILED: Airflow ran .*\nAirflow said +AccessDenied\n/);
+    expect(out).toContain('\u001b[31mFAILED, parked');
+    expect((await against({ reads: { deletion: () => Promise.resolve(record) } }, ['status', 'uuid-1234', '--no-color'], { coloured: true })).out).not.toContain('\u001b');
   });
 });
 
