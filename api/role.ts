@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { kafkaFor } from '../bridges/bus-connection.js';
 import { openLedger } from '../bridges/ledger-connection.js';
@@ -8,6 +7,7 @@ import { createConnections } from '../client/connections.js';
 import { ConfigFault } from '../platform/config.js';
 import { createHealth } from '../platform/health.js';
 import { isLoopback } from '../platform/loopback.rules.js';
+import { productVersion } from '../platform/product-version.js';
 import type { StartRole } from '../platform/roles.js';
 import { createSubjectRefs } from '../platform/subject-ref.js';
 import { readStats } from '../store/ledger/read.js';
@@ -74,5 +74,3 @@ export const startApi: StartRole = async (deps) => {
     stop: close,
   };
 };
-
-const productVersion = (): string => (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;

@@ -2,11 +2,14 @@ import type { Command } from 'commander';
 import type { Config } from '../platform/config.js';
 import type { Log } from '../platform/log.js';
 import type { ExpungeClient } from './expunge-client.js';
+import type { Screen } from './table.rules.js';
 import type { Terminal } from './terminal.js';
 
 /** What every command is given. */
 export interface Cli {
   readonly terminal: Terminal;
+  /** What views for people are drawn on. */
+  readonly screen: Screen;
   /** Read when a command needs it, so that `--help` works without any. @throws ConfigFault */
   readonly config: () => Config;
   readonly client: () => ExpungeClient;
@@ -26,4 +29,26 @@ export function print(cli: Cli, { json }: JsonOption, value: unknown, forPeople:
   cli.terminal.out(json ? JSON.stringify(value, null, 2) : forPeople());
 }
 
-export const withJson = (command: Command): Command => command.option('--json', 'print JSON, for scripts');
+const EXAMPLES = new WeakMap<Command, readonly string[]>();
+
+/** The examples of a command; of a group, the first of each of its commands. */
+export const examplesOf = (command: Command): readonly string[] => EXAMPLES.get(command) ?? command.commands.flatMap((inner) => examplesOf(inner).slice(0, 1));
+
+/** Gives a command its examples. */
+export function exemplified(command: Command, examples: readonly string[]): Command {
+  EXAMPLES.set(command, examples);
+  return command;
+}
+
+export interface CommandAbout {
+  readonly description: string;
+  /** What `--json` prints, by the name that the API's document has for it where it has one. */
+  readonly json: string;
+  /** Whole command lines. */
+  readonly examples: readonly [string, ...string[]];
+}
+
+/** Says of a command what every command says of itself. */
+export function documented(command: Command, { description, json, examples }: CommandAbout): Command {
+  return exemplified(command, examples).description(description).option('--json', `print JSON: ${json}`).option('--no-color', 'without colours');
+}

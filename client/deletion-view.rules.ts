@@ -1,23 +1,31 @@
 import type { DeletionAnswer } from '../contracts/api/deletions.js';
-import { countsInWords, type ActAnswer } from '../contracts/names/index.js';
-import { listOf, printable, shownSpan, shownTime, tableOf } from './terminal.js';
+import { countsInWords, type ActAnswer, type DeletionStatus } from '../contracts/names/index.js';
+import { toneOf } from './paint.rules.js';
+import { listOf, printable, shownSpan, shownTime, tableOf, type Cell, type Screen } from './table.rules.js';
 
 type HistoryEntry = DeletionAnswer['history'][number];
 
 /** What a workflow answered to a person's act. */
 export const answered = ({ requestId, message }: ActAnswer): string => (requestId === '' ? message : `${requestId}: ${message}`);
 
+/** What says what a deletion is of, in a list or alone. */
+type Subject = { readonly [Field in 'userId' | 'tenantId' | 'serviceType' | 'serviceInstanceId']?: string | null } & { readonly kind: DeletionAnswer['kind'] };
+
 /** What the deletion is of, in words. */
-export function subjectOf(deletion: DeletionAnswer): string {
-  switch (deletion.kind) {
+export function subjectOf({ kind, userId, tenantId, serviceType, serviceInstanceId }: Subject): string {
+  switch (kind) {
     case 'user':
-      return `user ${deletion.userId}`;
+      return `user ${userId ?? ''}`;
     case 'service':
-      return `${deletion.serviceType} ${deletion.serviceInstanceId} of tenant ${deletion.tenantId}`;
+      return `${serviceType ?? ''} ${serviceInstanceId ?? ''} of tenant ${tenantId ?? ''}`;
     case 'tenant':
-      return `what is left of tenant ${deletion.tenantId}`;
+      return `what is left of tenant ${tenantId ?? ''}`;
   }
 }
+
+/** The status, with why it is parked, for a table. */
+export const statusCell = ({ status, parked, failure }: { readonly status: DeletionStatus; readonly parked?: boolean; readonly failure?: DeletionAnswer['failure'] }): Cell =>
+  ({ text: parked && failure ? `${status} ${failure.code}` : status, tone: toneOf(status) });
 
 /** The status, and what it means where that is not plain. */
 export function statusInWords(deletion: DeletionAnswer): string {
@@ -28,13 +36,14 @@ export function statusInWords(deletion: DeletionAnswer): string {
 }
 
 /** All that is known of a deletion, for a person. */
-export function deletionView(deletion: DeletionAnswer): string {
+export function deletionView(deletion: DeletionAnswer, screen: Screen): string {
   const { timeline, failure, parked, counts, attempts, history } = deletion;
   const summary = listOf([
     ['request', deletion.requestId],
     ['of', `${subjectOf(deletion)}${deletion.dryRun ? ' (dry run: counts, erases nothing)' : ''}`],
-    ['status', statusInWords(deletion)],
-    ['failure', failure && parked ? `${failure.code}: ${failure.message}` : null],
+    ['status', { text: statusInWords(deletion), tone: toneOf(deletion.status) }],
+    ['failure', failure && parked ? { text: `${failure.code}: ${failure.message}`, tone: 'bad' } : null],
+    ['Airflow said', parked ? attempts.at(-1)?.failure?.message : null],
     ['received', shownTime(timeline.received)],
     ['completed', timeline.completed && `${shownTime(timeline.completed)}${timeline.duration_ms === null ? '' : ` (after ${shownSpan(timeline.duration_ms)})`}`],
     ['due', deletion.final ? null : shownTime(deletion.dueAt)],
@@ -49,12 +58,13 @@ export function deletionView(deletion: DeletionAnswer): string {
     ['joined by', deletion.joined.join(', ')],
     ['trace', deletion.traceId],
     ['workflow', deletion.links.temporal ?? deletion.workflowId],
-  ]);
+  ], screen);
   const tried = tableOf(
-    ['attempt', 'job', 'DAG', 'sent', 'in Airflow', 'result'],
-    attempts.map((attempt) => [String(attempt.attempt), attempt.jobId, attempt.dagId, shownTime(attempt.sentAt), attempt.postedAt === null ? (attempt.result === null ? 'not yet' : '') : shownTime(attempt.postedAt), resultOf(attempt)]),
+    ['attempt', 'job', 'result', { name: 'DAG', mayGo: true }, { name: 'sent', mayGo: true }, { name: 'in Airflow', mayGo: true }],
+    attempts.map((attempt) => [String(attempt.attempt), attempt.jobId, resultOf(attempt), attempt.dagId, shownTime(attempt.sentAt), attempt.postedAt === null ? (attempt.result === null ? 'not yet' : '') : shownTime(attempt.postedAt)]),
+    screen,
   );
-  const lived = tableOf(['at', 'what', 'status', 'attempt', 'why', 'by'], history.map((entry) => [shownTime(entry.at), entry.what, entry.status, String(entry.attempt), causeOf(entry), entry.by ?? '']));
+  const lived = tableOf(['at', 'what', 'status', 'why', { name: 'by', mayGo: true }, { name: 'attempt', mayGo: true }], history.map((entry) => [shownTime(entry.at), entry.what, statusCell(entry), causeOf(entry), entry.by ?? '', String(entry.attempt)]), screen);
   return [summary, ...(attempts.length > 0 ? [tried] : []), lived].join('\n\n');
 }
 
@@ -75,13 +85,13 @@ function verificationInWords({ status, deadlineAt, residual, unverifiable }: Non
   }
 }
 
-function resultOf({ result, failure, timedOutAt, revoked }: DeletionAnswer['attempts'][number]): string {
+function resultOf({ result, failure, timedOutAt, revoked }: DeletionAnswer['attempts'][number]): Cell {
   const parts = [result ?? (timedOutAt === null ? 'awaited' : 'timed out'), failure?.code, revoked && `revoked: ${revoked.why ?? ''}`];
-  return parts.filter((part) => part !== null && part !== undefined).join(', ');
+  return { text: parts.filter((part) => part !== null && part !== undefined).join(', '), tone: result === 'SUCCESS' ? 'good' : result === 'FAILURE' || timedOutAt !== null ? 'bad' : 'busy' };
 }
 
 const causeOf = ({ cause, reason }: HistoryEntry): string => (reason === null || reason === '' ? cause : `${cause} ("${reason}")`);
 
 /** One line of the timeline, as it is followed. */
-export const historyLine = (entry: HistoryEntry): string =>
-  printable(`${shownTime(entry.at)}  ${entry.what.padEnd(16)}  ${entry.status.padEnd(15)}  ${causeOf(entry)}${entry.by === null ? '' : `, by ${entry.by}`}`);
+export const historyLine = (entry: HistoryEntry, { paint }: Pick<Screen, 'paint'>): string =>
+  `${shownTime(entry.at)}  ${printable(entry.what).padEnd(16)}  ${paint(toneOf(entry.status), entry.status.padEnd(15))}  ${printable(`${causeOf(entry)}${entry.by === null ? '' : `, by ${entry.by}`}`)}`;

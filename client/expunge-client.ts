@@ -6,7 +6,10 @@ import type { Producer } from '../bus/producer.js';
 import type { ActAnswer } from '../contracts/names/index.js';
 import { actOnDeletion, eraseTenant } from './acts.js';
 import type { Actor, DeletionAct } from './acts.js';
-import { createApiReader } from './api-reader.js';
+import { createApiCall } from './api-call.js';
+import { deadLettersOf } from './api-dead-letters.js';
+import type { DeadLetters } from './api-dead-letters.js';
+import { readerOf } from './api-reader.js';
 import type { ApiReader } from './api-reader.js';
 import { ClientFault } from './faults.js';
 import { serviceRequest, userRequest } from './request-messages.rules.js';
@@ -37,6 +40,7 @@ export interface ExpungeClient extends ApiReader {
   requestServiceDeletion(ask: ServiceDeletionAsk): Promise<Requested>;
   act(act: DeletionAct, requestId: string, actor: Actor): Promise<ActAnswer>;
   eraseTenant(tenantId: string, actor: Actor): Promise<ActAnswer>;
+  readonly deadLetters: DeadLetters;
   /** Sends records in order, in slices; `onSent` hears how many have been acknowledged so far. */
   publish(records: readonly OutgoingRecord[], onSent?: (sent: number) => void): Promise<void>;
 }
@@ -46,7 +50,8 @@ const SLICE = 500;
 
 /** A client of Expunge: requests go in through Kafka, acts through Temporal, and answers come from the API. */
 export function createExpungeClient({ apiUrl, apiToken, temporal, kafka, answerTimeoutMs = ANSWER_TIMEOUT_MS, fetch: fetchImpl }: ExpungeClientOptions): ExpungeClient {
-  const api = createApiReader(apiUrl, { token: apiToken, fetch: fetchImpl });
+  const call = createApiCall(apiUrl, { token: apiToken, fetch: fetchImpl });
+  const api = readerOf(call);
   const acts = { temporal, api, answerTimeoutMs };
 
   const publish: ExpungeClient['publish'] = async (records, onSent) => {
@@ -67,6 +72,7 @@ export function createExpungeClient({ apiUrl, apiToken, temporal, kafka, answerT
 
   return {
     ...api,
+    deadLetters: deadLettersOf(call),
     publish,
     requestUserDeletion: async (ask) => {
       const { record, ...requested } = userRequest(ask, makings());

@@ -1,3 +1,4 @@
+import { colourVariables } from '../platform/config.js';
 import { runCli } from './run.js';
 import { createTerminal } from './terminal.js';
 
@@ -6,4 +7,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), { terminal: createTerminal(process.stdout, process.stderr) });
+process.exitCode = await runCli(process.argv.slice(2), { terminal: createTerminal(process, colourVariables()) });

@@ -3,20 +3,15 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { ConfigFault, loadConfig, type Environment } from '../platform/config.js';
 import { createLog } from '../platform/log.js';
 import type { Cli } from './cli.js';
-import { addDeletionCommands } from './commands/deletions.js';
-import { addMakeCurrentCommand } from './commands/make-current.js';
-import { addOutboxCommands } from './commands/outbox.js';
-import { addRequestCommands } from './commands/request.js';
-import { addSetupCommand } from './commands/setup.js';
-import { addSubjectCommands } from './commands/subjects.js';
-import { addTenantCommands } from './commands/tenants.js';
 import { createConnections } from './connections.js';
 import { createExpungeClient } from './expunge-client.js';
 import { ClientFault, EXIT_CODES } from './faults.js';
+import { createPaint } from './paint.rules.js';
+import { everyCommand, programOf } from './program.js';
 import type { Terminal } from './terminal.js';
 
 export interface CliSetting {
@@ -26,27 +21,16 @@ export interface CliSetting {
   readonly stdin?: NodeJS.ReadableStream;
 }
 
-const EXIT_CODE_HELP = `
-Exit codes:
-  0  done
-  1  watched, and it failed, was cancelled, or was not over in time
-  2  the command, its input or the configuration is wrong
-  3  not found
-  4  refused: the answer says why
-  5  a part cannot be reached: the answer names it and its variable
-
-Reads go to the API at EXPUNGE_API_URL, requests to Kafka at KAFKA_BROKERS, acts to Temporal at TEMPORAL_ADDRESS,
-the outbox commands to PostgreSQL at DATABASE_URL.
-The README lists all variables.`;
-
 /** Runs one command. @returns its exit code */
 export async function runCli(args: readonly string[], { terminal, env, stdin = process.stdin }: CliSetting): Promise<number> {
   const log = createLog({ level: 'silent' });
   let loaded: ReturnType<typeof loadConfig> | undefined;
   const config = () => (loaded ??= loadConfig(env));
   const connections = createConnections(config, log);
+  const json = asks(args, '--json');
   const cli: Cli = {
     terminal, config, log,
+    screen: { columns: terminal.columns, paint: createPaint(terminal.coloured === true && !json && !asks(args, '--no-color')) },
     client: () => createExpungeClient({ ...config().client, temporal: () => connections.temporal(), kafka: () => connections.kafka() }),
     login: () => userInfo().username,
     readText: (file) => (file === '-' ? text(stdin) : readFile(file, 'utf8').catch((error: unknown) => {
@@ -55,46 +39,49 @@ export async function runCli(args: readonly string[], { terminal, env, stdin = p
     sleep: (ms) => sleep(ms),
   };
   try {
-    await programOf(cli).parseAsync([...args], { from: 'user' });
+    const program = programOf(cli);
+    // What was not understood is told as JSON below.
+    if (json) for (const command of everyCommand(program)) command.showHelpAfterError(false).configureOutput({ outputError: () => undefined });
+    await program.parseAsync([...args], { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
-    return explain(error, terminal);
+    return explain(error, terminal, json);
   } finally {
     await connections.close();
   }
 }
 
-function programOf(cli: Cli): Command {
-  const program = new Command('expunge')
-    .description('Ask Expunge for deletions, see where they are, and decide about those that wait for a person.')
-    .exitOverride()
-    .showHelpAfterError('Add --help for what can be said.')
-    .configureOutput({
-      writeOut: (written) => cli.terminal.out(written.trimEnd()),
-      writeErr: (written) => cli.terminal.err(written.trimEnd()),
-    })
-    .addHelpText('after', EXIT_CODE_HELP);
-  addRequestCommands(program, cli);
-  addDeletionCommands(program, cli);
-  addTenantCommands(program, cli);
-  addSubjectCommands(program, cli);
-  addOutboxCommands(program, cli);
-  addSetupCommand(program, cli);
-  addMakeCurrentCommand(program, cli);
-  return program;
+/** Whether an option that every command has is among the arguments; asked before they are understood, for they may not be. */
+function asks(args: readonly string[], option: string): boolean {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).includes(option);
 }
 
-/** Tells the person what went wrong; what nobody foresaw is shown whole. */
-function explain(error: unknown, terminal: Terminal): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
-  if (error instanceof ClientFault) {
-    if (error.message !== '') terminal.err(error.message);
-    return EXIT_CODES[error.kind];
+interface Told {
+  readonly kind: keyof typeof EXIT_CODES;
+  /** Empty: all was said already. */
+  readonly message: string;
+  readonly faults?: readonly object[] | undefined;
+  /** For people, where that is not the message. */
+  readonly text?: string;
+}
+
+/** Tells the person, or the script, what went wrong. */
+function explain(error: unknown, terminal: Terminal, json: boolean): number {
+  const { kind, message, faults, text = message } = toldOf(error);
+  const exitCode = EXIT_CODES[kind];
+  if (json && kind !== 'ok') terminal.err(JSON.stringify({ kind, message, exitCode, ...(faults === undefined ? {} : { faults }) }));
+  else if (!json && text !== '') terminal.err(text);
+  return exitCode;
+}
+
+function toldOf(error: unknown): Told {
+  if (error instanceof CommanderError) {
+    // Help counts as an error when it was not asked for; commander has told people already.
+    return error.exitCode === 0 ? { kind: 'ok', message: '' } : { kind: 'usage', message: error.code === 'commander.help' ? 'A command is missing; --help names them.' : error.message.replace(/^error: /, ''), text: '' };
   }
-  if (error instanceof ConfigFault) {
-    terminal.err(`${error.message}\nEvery variable is listed in the README.`);
-    return EXIT_CODES.usage;
-  }
-  terminal.err(inspect(error));
-  return EXIT_CODES.failed;
+  if (error instanceof ClientFault) return error;
+  if (error instanceof ConfigFault) return { kind: 'usage', message: error.message, faults: error.faults, text: `${error.message}\nEvery variable is listed in the README.` };
+  // What nobody foresaw is shown whole.
+  return { kind: 'internal', message: error instanceof Error ? error.message : String(error), text: inspect(error) };
 }

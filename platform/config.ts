@@ -103,6 +103,9 @@ export interface Config {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What terminals' programs are told about colours: no configuration of Expunge's own. */
+export const colourVariables = (env: Environment = process.env) => ({ noColor: env['NO_COLOR'], forceColor: env['FORCE_COLOR'], term: env['TERM'] });
+
 /**
  * Reads the environment, once. An empty variable counts as unset.
  * @param roles those that will run: what they cannot do without is asked for at once.

@@ -53,29 +53,30 @@ export function addDeadLetterRoutes(routes: Routes, shelf: DeadLetterShelf): voi
     const { topic, letter } = await letterAt(shelf, request.params.id);
     await shelf.replay(topic, [letter], caller.person);
     void reply.code(202);
-    return { replayed: [letterIdOf(letter)] };
+    return { replayed: [letterIdOf(letter)], letters: [listedLetterOf(letter)] };
   });
 
   routes.post('/api/v1/dead-letters/replay', {
     config: { role: 'operator' },
     schema: {
-      ...SECURED, tags: ['dead letters'], operationId: 'replayDeadLetters', summary: 'Hand those of a topic to it again', description: 'The oldest first; of a message that died several times only its latest letter.',
+      ...SECURED, tags: ['dead letters'], operationId: 'replayDeadLetters', summary: 'Hand those of a topic to it again', description: 'The oldest first; of a message that died several times only its latest letter. Look first with `dryRun`, then say with `expect` how many it was.',
       body: replayRequest(shelf.topics),
-      response: answers(202, 'Handed to their topic', replayedAnswer, 'bad-request', 'too-large', 'unsupported-media-type'),
+      response: answers(202, 'Handed to their topic; with `dryRun` nothing was', replayedAnswer, 'bad-request', 'refused', 'too-large', 'unsupported-media-type'),
     },
   }, async (request, reply) => {
     const caller = callerIn(request);
     refuseFenced(caller);
-    const { topic, errorClass, maxReplays, limit } = request.body;
+    const { topic, errorClass, maxReplays, limit, dryRun, expect } = request.body;
     const found = await shelf.newest([topic], LOOK_BACK);
     const latest = [...new Map([...found].reverse().map((letter) => [sameMessage(letter), letter])).values()];
     const chosen = latest.filter((letter) => {
       const { errorClass: found, replays } = listedLetterOf(letter);
       return (errorClass === undefined || found === errorClass) && (maxReplays === undefined || replays <= maxReplays);
     }).slice(0, limit);
-    await shelf.replay(topic, chosen, caller.person);
+    if (expect !== undefined && expect !== chosen.length) throw new Problem('refused', `${chosen.length} would be replayed, where ${expect} were expected: nothing was. Look at them again.`);
+    if (dryRun !== true) await shelf.replay(topic, chosen, caller.person);
     void reply.code(202);
-    return { replayed: chosen.map(letterIdOf) };
+    return { replayed: dryRun === true ? [] : chosen.map(letterIdOf), letters: chosen.map(listedLetterOf) };
   });
 }
 

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { openDatabase, type Database } from '../../store/database.js';
 import { checkSchema, SchemaTooNew, SchemaTooOld } from '../../store/migrate.js';
 import { listDead, outboxStats, requeueDead, type DeadRow, type OutboxStats } from '../../store/outbox.js';
-import { print, withJson, type Cli, type JsonOption } from '../cli.js';
+import { wholeOf } from '../arguments.rules.js';
+import { documented, print, type Cli, type JsonOption } from '../cli.js';
 import { causeOf, ClientFault } from '../faults.js';
-import { shownSpan, shownTime, tableOf } from '../terminal.js';
-import { wholeOf } from './setup.js';
+import { shownSpan, shownTime, tableOf, type Screen } from '../table.rules.js';
 
 interface ListOptions extends JsonOption {
   readonly limit: number;
@@ -18,16 +18,22 @@ interface RequeueOptions extends JsonOption {
 export function addOutboxCommands(program: Command, cli: Cli): void {
   const outbox = program.command('outbox').description('what could not be sent, and how to have it sent again');
 
-  withJson(outbox.command('list'))
-    .description('the rows that were refused too often and are dead, oldest first, and how many wait behind them or to be sent')
+  documented(outbox.command('list'), {
+    description: 'the rows that were refused too often and are dead, oldest first, and how many wait behind them or to be sent',
+    json: '{unsent, oldestSeconds, dead, rows}: how many, and the dead rows without their bodies',
+    examples: ['expunge outbox list', 'expunge outbox list --limit 500 --json'],
+  })
     .option('--limit <n>', 'show no more than this', wholeOf, 100)
     .action(async ({ limit, json }: ListOptions) => {
       const found = await onLedger(cli, async (database) => ({ ...(await outboxStats(database)), rows: await listDead(database, limit) }));
-      print(cli, { json: json ?? false }, found, () => deadView(found));
+      print(cli, { json: json ?? false }, found, () => deadView(found, cli.screen));
     });
 
-  withJson(outbox.command('requeue').argument('[ids...]', 'as in outbox list'))
-    .description('have dead rows sent again, once the cause in their last error is mended; what waits behind them follows')
+  documented(outbox.command('requeue').argument('[ids...]', 'as in outbox list'), {
+    description: 'have dead rows sent again, once the cause in their last error is mended; what waits behind them follows',
+    json: '{requeued}: the ids of those that go out again',
+    examples: ['expunge outbox requeue 4711', 'expunge outbox requeue --all'],
+  })
     .option('--all', 'every dead row')
     .action(async (ids: readonly string[], { all, json }: RequeueOptions) => {
       const named = ids.map(idOf);
@@ -44,12 +50,13 @@ function idOf(text: string): number {
   return Number(text);
 }
 
-function deadView({ rows, unsent, oldestSeconds, dead }: OutboxStats & { readonly rows: readonly DeadRow[] }): string {
+function deadView({ rows, unsent, oldestSeconds, dead }: OutboxStats & { readonly rows: readonly DeadRow[] }, screen: Screen): string {
   const summary = `${unsent} to be sent${unsent === 0 ? '' : `, the oldest for ${shownSpan(oldestSeconds * 1_000)}`}; ${dead} dead.`;
   if (rows.length === 0) return summary;
   const table = tableOf(
-    ['id', 'request', 'event', 'to', 'dead since', 'refused', 'last error'],
-    rows.map(({ id, requestId, eventId, target, destination, deadAt, refusals, lastError }) => [String(id), requestId, eventId, `${target} ${destination}`, shownTime(deadAt.toISOString()), String(refusals), lastError ?? '']),
+    ['id', 'request', 'last error', { name: 'to', mayGo: true }, { name: 'dead since', mayGo: true }, { name: 'refused', mayGo: true }, { name: 'event', mayGo: true }],
+    rows.map(({ id, requestId, eventId, target, destination, deadAt, refusals, lastError }) => [String(id), requestId, lastError ?? '', `${target} ${destination}`, shownTime(deadAt.toISOString()), String(refusals), eventId]),
+    screen,
   );
   return `${table}\n${summary}${dead > rows.length ? ` The first ${rows.length} are shown: --limit shows more.` : ''}`;
 }

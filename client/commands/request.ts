@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { print, withJson, type Cli, type JsonOption } from '../cli.js';
+import { documented, print, type Cli, type JsonOption } from '../cli.js';
 import type { Requested } from '../expunge-client.js';
 
 interface UserOptions extends JsonOption {
@@ -22,8 +22,11 @@ const DRY_RUN = 'count what would be erased, erase nothing';
 export function addRequestCommands(program: Command, cli: Cli): void {
   const request = program.command('request').description('ask for a deletion: the request is published to Kafka, as any other service would');
 
-  withJson(request.command('user').argument('<userId>'))
-    .description('ask for a user to be deleted; prints the requestId')
+  documented(request.command('user').argument('<userId>'), {
+    description: 'ask for a user to be deleted; prints the requestId',
+    json: '{requestId, traceId}',
+    examples: ['expunge request user user_888 --reason gdpr_request', 'expunge request user user_888 --reason gdpr_request --event-id ticket-4711 --dry-run'],
+  })
     .requiredOption('--reason <text>', 'why, such as gdpr_request')
     .option('--source <name>', 'who asks, as a service', 'expunge-cli')
     .option('--dry-run', DRY_RUN)
@@ -33,8 +36,11 @@ export function addRequestCommands(program: Command, cli: Cli): void {
       show(cli, { json: json ?? false }, await cli.client().requestUserDeletion({ userId, reason, source, dryRun, eventId, traceId }));
     });
 
-  withJson(request.command('service').argument('<tenantId>').argument('<serviceType>').argument('<instanceId>'))
-    .description('ask for one service of a tenant to be deleted; prints the requestId')
+  documented(request.command('service').argument('<tenantId>').argument('<serviceType>').argument('<instanceId>'), {
+    description: 'ask for one service of a tenant to be deleted; prints the requestId',
+    json: '{requestId, traceId}',
+    examples: ['expunge request service tenant-1 database srv-db-1 --gdpr'],
+  })
     .option('--gdpr', 'in GDPR mode: when every deletion of the tenant’s services was, what is left of the tenant is erased too')
     .option('--by <name>', 'who asks (default: your login)')
     .option('--dry-run', DRY_RUN)

@@ -1,13 +1,13 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ConfigFault, type Fault } from '../../platform/config.js';
-import { print, withJson, type Cli, type JsonOption } from '../cli.js';
+import { durationOf, wholeOf } from '../arguments.rules.js';
+import { documented, print, type Cli, type JsonOption } from '../cli.js';
 import { ClientFault } from '../faults.js';
 import { setUpDatabase } from '../setup/database.js';
 import { setUpSchedule } from '../setup/schedule.js';
 import type { SetupStep } from '../setup/steps.js';
 import { setUpTemporal } from '../setup/temporal.js';
 import { setUpTopics } from '../setup/topics.js';
-import { durationOf } from './deletions.js';
 
 interface SetupOptions extends JsonOption {
   readonly wait: number;
@@ -19,8 +19,11 @@ interface SetupOptions extends JsonOption {
 const DAY_MS = 86_400_000;
 
 export function addSetupCommand(program: Command, cli: Cli): void {
-  withJson(program.command('setup'))
-    .description('make ready what Expunge runs on: database schema, Kafka topics, Temporal namespace, search attributes and the reconciler’s schedule; safe to run again')
+  documented(program.command('setup'), {
+    description: 'make ready what Expunge runs on: database schema, Kafka topics, Temporal namespace, search attributes and the reconciler’s schedule; safe to run again',
+    json: '{steps}: of each its part, what it is about, and what was made',
+    examples: ['expunge setup', 'expunge setup --wait 5m --partitions 24 --replication-factor 3'],
+  })
     .addOption(new Option('--wait <duration>', 'how long the parts may take to come up').argParser(durationOf).default(60_000, '60s'))
     .option('--partitions <n>', 'partitions of the topics of the main job (default: 6)', wholeOf)
     .option('--replication-factor <n>', 'copies of each partition (default: the broker’s)', wholeOf)
@@ -71,10 +74,4 @@ function needed({ config }: Cli) {
   const brokers = tried(() => kafka.brokers);
   if (databaseUrl === undefined || brokers === undefined) throw new ConfigFault(faults);
   return { temporal, kafka, databaseUrl, reconcileEveryMs: reconcile.everyMs };
-}
-
-/** A commander argument parser for whole numbers. */
-export function wholeOf(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('Write a whole number from 1.');
-  return Number(text);
 }

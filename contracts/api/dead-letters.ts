@@ -48,7 +48,14 @@ export const replayRequest = (topics: readonly string[]) => z.strictObject({
   errorClass: errorClass.optional(),
   maxReplays: z.int('must be a whole number').min(0).max(1_000).optional().meta({ description: 'Leaves those alone that were replayed more often' }),
   limit: z.int('must be a whole number').min(1).max(500).default(100),
+  dryRun: z.boolean({ error: 'must be true or false' }).optional().meta({ description: 'Say which it would be, and replay none' }),
+  expect: z.int('must be a whole number').min(0).max(500).optional().meta({ description: 'Refused, and none replayed, unless it is exactly so many' }),
 });
+export type ReplayRequest = z.input<ReturnType<typeof replayRequest>>;
 
 /** What was handed to its topic again. */
-export const replayedAnswer = z.object({ replayed: z.array(z.string()) });
+export const replayedAnswer = z.object({
+  replayed: z.array(z.string()).meta({ description: 'Ids of those that were handed over; none in a dry run' }),
+  letters: z.array(letter).meta({ description: 'Those that were chosen, as they lie there' }),
+});
+export type ReplayedAnswer = z.output<typeof replayedAnswer>;

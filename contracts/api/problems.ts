@@ -14,7 +14,7 @@ export const PROBLEMS = {
   'bad-request': { status: 400, title: 'Not understood', about: 'The request is not well-formed HTTP or JSON for this API.' },
   unauthenticated: { status: 401, title: 'Who are you?', about: 'The call has no bearer token, or one that is not accepted: the header WWW-Authenticate and the detail say why.' },
   forbidden: { status: 403, title: 'Not allowed', about: 'The token is good, but its role does not allow this.' },
-  refused: { status: 409, title: 'Refused', about: 'What was asked does not fit what the deletion or the tenant is doing now; the detail says why.' },
+  refused: { status: 409, title: 'Refused', about: 'What was asked does not fit what the deletion or the tenant is doing now, or how many dead letters there are; the detail says why.' },
   'request-id-taken': { status: 409, title: 'The id is taken', about: 'The ledger has a request of this id for another subject. Ask again under another eventId or traceId.' },
   'too-large': { status: 413, title: 'Too large', about: 'The body is larger than any request needs to be.' },
   'unsupported-media-type': { status: 415, title: 'Not JSON', about: 'A body is taken as application/json only.' },

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { printable, shownSpan } from '../../client/terminal.js';
+import { printable, shownSpan } from '../../client/table.rules.js';
 import { ownerOf } from './bus.js';
 import type { Paint } from './colours.js';
 import type { Script } from './cases.js';

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { printable } from '../../client/terminal.js';
+import { printable } from '../../client/table.rules.js';
 import type { Paint } from './colours.js';
 import type { Row } from './rows.rules.js';
 import { seconds } from './rows.rules.js';

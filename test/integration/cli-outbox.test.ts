@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { runCli } from '../../client/run.js';
 import { writeMessages } from '../../store/ledger/flush.js';
 import type { OutboxMessage } from '../../store/ledger/rows.js';
 import { markRefused, nextUnsent, OUTBOX_CHANNEL } from '../../store/outbox.js';
+import { runRecorded } from '../support/cli-run.js';
 import { createTestDatabase } from '../support/databases.js';
 import { openStore, type TestStore } from '../support/store.js';
 import { waitFor } from '../support/wait-for.js';
@@ -18,12 +18,7 @@ const LANES = Array.from({ length: 16 }, (_, lane) => lane);
 const row = (requestId: string, n: number): OutboxMessage => ({ eventId: `${requestId}/test/${n}`, requestId, target: 'kafka', destination: 'nova.deletion.events', key: requestId, headers: {}, body: '{"secret":"body"}' });
 const sendable = async (): Promise<string[]> => (await nextUnsent(store.database, { target: 'kafka', lanes: LANES, limit: 100 })).map(({ eventId }) => eventId);
 
-async function expunge(databaseUrl: string, ...args: string[]) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const terminal = { out: (text: string) => out.push(text), err: (text: string) => err.push(text), interactive: false, redraw: () => undefined };
-  const code = await runCli(args, { terminal, env: { DATABASE_URL: databaseUrl } });
-  return { code, out: out.join('\n'), err: err.join('\n') };
-}
+const expunge = (databaseUrl: string, ...args: string[]) => runRecorded(args, { DATABASE_URL: databaseUrl });
 const outbox = (...args: string[]) => expunge(store.databaseUrl, 'outbox', ...args);
 
 /** Two rows of each request, of which the first is dead. @returns the ids of the dead, in order */

@@ -11,14 +11,16 @@ import { startResultBridge } from '../../bridges/result/role.js';
 import { watermarks } from '../../bus/admin.js';
 import { topicSpecs } from '../../bus/topics.js';
 import { createExpungeClient } from '../../client/expunge-client.js';
-import { runCli } from '../../client/run.js';
+import { deadLetterAnswer, deadLetterList, replayedAnswer } from '../../contracts/api/dead-letters.js';
 import { deletionAnswer } from '../../contracts/api/deletions.js';
-import { tenantAnswer } from '../../contracts/api/tenants.js';
+import { deletionList, tenantList } from '../../contracts/api/lists.js';
+import { serviceList, tenantAnswer } from '../../contracts/api/tenants.js';
 import { RECONCILER, SEARCH_ATTRIBUTES, taskQueueFor, TOPICS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
 import type { AirflowTrigger } from '../../contracts/topics/index.js';
 import type { RunningRole } from '../../platform/roles.js';
 import { openTokenIssuer } from '../../stack/tokens.js';
 import { startWorker } from '../../worker.js';
+import { runRecorded } from '../support/cli-run.js';
 import { openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
 import { createTestDatabase } from '../support/databases.js';
 import { freshId, receiveRequest } from '../support/deletions.js';
@@ -34,13 +36,7 @@ async function expunge(...args: string[]) {
   return expungeWith({}, ...args);
 }
 
-async function expungeWith(more: Record<string, string>, ...args: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const terminal = { out: (text: string) => out.push(text), err: (text: string) => err.push(text), interactive: false, redraw: () => undefined };
-  const code = await runCli(args, { terminal, env: { ...env, ...more } });
-  return { code, out: out.join('\n'), err: err.join('\n') };
-}
+const expungeWith = (more: Record<string, string>, ...args: string[]) => runRecorded(args, { ...env, ...more });
 
 const requested = async (...args: string[]): Promise<string> => {
   const { code, out, err } = await expunge('request', ...args);
@@ -261,6 +257,65 @@ describe('an act', () => {
     const { input } = await receiveRequest(house.database, { subject: { kind: 'user', subjectRef: `v1.${freshId('ref')}` } });
     expect(await expungeWith({ TEMPORAL_ADDRESS: '127.0.0.1:1' }, 'hold', input.requestId)).toMatchObject({ code: 5, err: expect.stringMatching(/127\.0\.0\.1:1 .*TEMPORAL_ADDRESS/) as string });
     expect(await expungeWith({ KAFKA_BROKERS: '127.0.0.1:1' }, 'request', 'user', 'u', '--reason', 'r')).toMatchObject({ code: 5, out: '', err: expect.stringContaining('KAFKA_BROKERS') as string });
+  });
+});
+
+describe('lists', () => {
+  test('of deletions, services and tenants turn pages of the ledger', async () => {
+    const tenantId = freshId('tenant');
+    await importServices(tenantId, { app: ['db'], db: [], web: [] });
+    const requestIds = [];
+    for (const instance of ['db', 'db', 'web']) requestIds.push(await requested('service', tenantId, 'email', instance));
+    const ofTenant = async (...args: string[]) => deletionList.parse(JSON.parse((await expunge('list', '--tenant', tenantId, '--json', ...args)).out)).items.map((one) => one.requestId).sort();
+    await until('all are there', async () => (await ofTenant()).length === 3);
+    expect(await ofTenant('--since', '1h', '--kind', 'service')).toEqual([...requestIds].sort());
+    expect(await ofTenant('--until', '1h')).toEqual([]);
+    await until('one is parked', async () => (await ofTenant('--parked')).length === 1);
+    expect((await expunge('list', '--tenant', tenantId, '--parked')).out).toMatch(/FAILED DEPENDENCY_BLOCKED +│ email db of tenant/);
+    const lines = (await expunge('list', '--tenant', tenantId, '--all', '--limit', '1', '--json')).out.split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { requestId: string }).requestId).sort()).toEqual([...requestIds].sort());
+
+    const page = serviceList.parse(JSON.parse((await expunge('services', 'list', tenantId, '--limit', '2', '--json')).out));
+    expect(page.items.map(({ serviceInstanceId }) => serviceInstanceId)).toEqual(['app', 'db']);
+    expect((await expunge('services', 'list', tenantId, '--cursor', page.next ?? '', '--status', 'ACTIVE')).out).toMatch(/web +│ email +│ ACTIVE/);
+    expect(tenantList.parse(JSON.parse((await expunge('tenant', 'list', '--limit', '200', '--json')).out)).items).toContainEqual(expect.objectContaining({ tenantId, activeServices: 3 }));
+  });
+});
+
+describe('a message that cannot be handled', () => {
+  test('is found by an operator, shown masked and replayed; dead again, it says how often', async () => {
+    const token = await (await openTokenIssuer(dirname(env['API_JWKS_FILE']!))).issue({ subject: 'carla', role: 'operator', expiresInMs: 60_000 });
+    const dlq = (...args: string[]) => expungeWith({ EXPUNGE_API_TOKEN: token }, 'dlq', ...args);
+    const topic = TOPICS.userDeletionRequest;
+    const eventId = freshId('evt');
+    await house.send({ topic, key: 'ann', value: JSON.stringify({ eventId, traceId: 't', timestamp: new Date().toISOString(), payload: { userId: 'ann', source: 'tests' } }) });
+    expect(await expunge('dlq', 'list')).toMatchObject({ code: 4, out: '', err: expect.stringMatching(/takes the role operator.*EXPUNGE_API_TOKEN/) as string });
+
+    /** This message's letter with so many replays. */
+    const letterWith = async (replays: number) => {
+      for (const letter of deadLetterList.parse(JSON.parse((await dlq('list', '--topic', topic, '--json')).out)).items.filter((one) => one.replays === replays)) {
+        const shown = deadLetterAnswer.parse(JSON.parse((await dlq('show', letter.id, '--json')).out));
+        if ((shown.value as { eventId?: string } | null)?.eventId === eventId) return shown;
+      }
+      return undefined;
+    };
+    await until('it is in the dead letters', async () => (await letterWith(0)) !== undefined);
+    const first = (await letterWith(0))!;
+    expect(first).toMatchObject({ topic, errorClass: 'MISSING_FIELD', value: { payload: { userId: '<text of 3 characters>' } } });
+    expect((await dlq('list')).out).toContain(first.id);
+
+    expect(await dlq('replay', first.id)).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/1 replayed\.$/) as string });
+    await until('it died again', async () => (await letterWith(1)) !== undefined);
+    const second = (await letterWith(1))!;
+    expect(second).toMatchObject({ replayedBy: 'carla', firstSeen: first.firstSeen });
+
+    const chosen = replayedAnswer.parse(JSON.parse((await dlq('replay', '--topic', topic, '--error-class', 'MISSING_FIELD', '--dry-run', '--json')).out));
+    expect(chosen.letters.map(({ id }) => id)).toContain(second.id);
+    expect(chosen.letters.map(({ id }) => id)).not.toContain(first.id);
+    const count = chosen.letters.length;
+    expect(await dlq('replay', '--topic', topic, '--error-class', 'MISSING_FIELD', '--expect', String(count + 1))).toMatchObject({ code: 4, out: '' });
+    expect(await dlq('replay', '--topic', topic, '--error-class', 'MISSING_FIELD', '--expect', String(count))).toMatchObject({ code: 0, out: expect.stringContaining(`${count} replayed.`) as string });
+    await until('it died once more', async () => (await letterWith(2)) !== undefined);
   });
 });
 

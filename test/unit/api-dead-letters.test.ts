@@ -3,7 +3,7 @@ import { letterAnswerOf, sameMessage } from '../../api/dead-letter-view.rules.js
 import type { DeadLetterShelf } from '../../api/dead-letters.js';
 import { DEAD_LETTER_HEADERS, deadLetterOf, replayOf } from '../../bus/dead-letters.js';
 import type { StoredMessage } from '../../bus/read-topic.js';
-import { deadLetterAnswer, deadLetterList } from '../../contracts/api/dead-letters.js';
+import { deadLetterAnswer, deadLetterList, replayedAnswer } from '../../contracts/api/dead-letters.js';
 import { problemAnswer } from '../../contracts/api/problems.js';
 import { MessageFault } from '../../contracts/topics/index.js';
 import { openApi, openTestIssuer } from '../support/api.js';
@@ -53,7 +53,7 @@ describe('a dead letter', () => {
     const { verifyToken, as } = await openTestIssuer();
     const api = openApi({ deadLetters: shelf, verifyToken });
     const response = await api.inject({ method: 'POST', url: `/api/v1/dead-letters/${TOPIC}:0:7/replay`, headers: await as('operator') });
-    expect([response.statusCode, response.json()]).toEqual([202, { replayed: [`${TOPIC}:0:7`] }]);
+    expect([response.statusCode, response.json()]).toEqual([202, { replayed: [`${TOPIC}:0:7`], letters: [expect.objectContaining({ id: `${TOPIC}:0:7`, replays: 0 })] }]);
     expect(replay).toHaveBeenCalledWith(TOPIC, [expect.objectContaining({ offset: '7' })], 'ann');
     const again = replayOf(TOPIC, letter(7, message), 'ann');
     expect(again.headers).toMatchObject({ 'dlq-replays': '1', 'dlq-replayed-by': 'ann', 'dlq-first-seen': '2026-02-11T00:00:00.000Z', traceparent: '00-1234-5678-01' });
@@ -91,5 +91,17 @@ describe('dead letters', () => {
     expect(await replayed({ maxReplays: 1 })).toEqual(['3']);
     expect(replay.mock.calls.map(([, chosen]) => chosen.length)).toEqual([2, 1, 0, 1]);
     expect(sameMessage(letters[0]!)).toBe(sameMessage(letters[2]!));
+  });
+
+  it('are looked at first, and replayed only when it is as many as expected', async () => {
+    const { shelf, replay } = shelfOf(letters);
+    const api = openApi({ deadLetters: shelf });
+    const post = async (body: object) => api.inject({ method: 'POST', url: '/api/v1/dead-letters/replay', payload: { topic: TOPIC, ...body } });
+    expect(replayedAnswer.parse((await post({ dryRun: true })).json())).toMatchObject({ replayed: [], letters: [{ id: `${TOPIC}:0:3`, replays: 1 }, { id: `${TOPIC}:0:2`, errorClass: 'NOT_JSON' }] });
+    const refused = await post({ expect: 3 });
+    expect([refused.statusCode, problemAnswer.parse(refused.json())]).toMatchObject([409, { type: '/problems/refused', detail: expect.stringMatching(/^2 would be replayed, where 3/) as string }]);
+    expect(replay).not.toHaveBeenCalled();
+    expect(replayedAnswer.parse((await post({ expect: 2 })).json()).replayed).toHaveLength(2);
+    expect(replay).toHaveBeenCalledOnce();
   });
 });

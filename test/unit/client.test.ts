@@ -5,12 +5,12 @@ import { actOnDeletion, eraseTenant } from '../../client/acts.js';
 import { createExpungeClient } from '../../client/expunge-client.js';
 import { ClientFault } from '../../client/faults.js';
 import { serviceRequest, userRequest, type RequestMakings } from '../../client/request-messages.rules.js';
-import { runCli } from '../../client/run.js';
-import { printable, shownSpan } from '../../client/terminal.js';
+import { printable, shownSpan } from '../../client/table.rules.js';
 import { watchDeletion } from '../../client/watch.js';
 import { deletionAnswerOf } from '../../api/deletion-answer.rules.js';
 import { BusOutage, RecordRefused } from '../../bus/producer-errors.js';
 import type { DeletionAnswer } from '../../contracts/api/deletions.js';
+import { runRecorded } from '../support/cli-run.js';
 import { aDeletion } from '../support/ledger-rows.js';
 
 const answer = (more: Parameters<typeof aDeletion>[0] = {}): DeletionAnswer => deletionAnswerOf({ deletion: aDeletion(more), attempts: [], timeline: [], joined: [], verification: undefined, again: null }, undefined);
@@ -117,14 +117,14 @@ describe('a subject', () => {
 
   it('is shown by kind, with who keeps it', async () => {
     const shown = async (answered: object, ...args: string[]): Promise<string> => {
-      const lines: string[] = [];
       vi.stubGlobal('fetch', responding(200, answered));
       try {
-        expect(await runCli(['subject', 'show', ...args], { terminal: { out: (text) => void lines.push(text), err: (text) => void lines.push(text), interactive: false, redraw: () => undefined }, env: {} })).toBe(0);
+        const { code, out, err } = await runRecorded(['subject', 'show', ...args], {});
+        expect({ code, err }).toEqual({ code: 0, err: '' });
+        return out;
       } finally {
         vi.unstubAllGlobals();
       }
-      return lines.join('\n');
     };
     const text = await shown(found, 'ann');
     for (const part of ['v1.00000000', 'content-service', '2025-01-15 10:30:00Z', 'of which hidden']) expect(text).toContain(part);
@@ -206,17 +206,13 @@ describe('watching', () => {
 
 describe('the command', () => {
   const run = async (...args: string[]) => {
-    const out: string[] = [];
-    const err: string[] = [];
-    const terminal = { out: (text: string) => out.push(text), err: (text: string) => err.push(text), interactive: false, redraw: () => undefined };
-    const code = await runCli(args, { terminal, env: { EXPUNGE_API_URL: 'http://127.0.0.1:1', KAFKA_BROKERS: '127.0.0.1:1' } });
-    return { code, out: out.join('\n'), err: err.join('\n') };
+    return runRecorded(args, { EXPUNGE_API_URL: 'http://127.0.0.1:1', KAFKA_BROKERS: '127.0.0.1:1' });
   };
 
   it('needs no configuration to explain itself, and documents its exit codes', async () => {
     const { code, out } = await run('--help');
     expect(code).toBe(0);
-    expect(out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 .*\n {2}4 .*\n {2}5 /);
+    expect(out).toMatch(/Exit codes:\n {3}0 .*\n {3}1 .*\n {3}2 .*\n {3}3 .*\n {3}4 .*\n {3}5 .*\n {2}70 /);
     expect((await run('cancel', '--help')).out).toContain('--reason <text>');
   });
 
@@ -228,10 +224,7 @@ describe('the command', () => {
   });
 
   it('ends with 2 when the configuration is wrong, naming every fault', async () => {
-    const err: string[] = [];
-    const terminal = { out: () => undefined, err: (text: string) => err.push(text), interactive: false, redraw: () => undefined };
-    expect(await runCli(['setup'], { terminal, env: {} })).toBe(2);
-    expect(err.join()).toMatch(/DATABASE_URL.*KAFKA_BROKERS/s);
+    expect(await runRecorded(['setup'], {})).toMatchObject({ code: 2, err: expect.stringMatching(/DATABASE_URL.*KAFKA_BROKERS/s) as string });
   });
 
   it('ends with 5 when the API is not there', async () => {

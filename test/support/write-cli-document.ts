@@ -1,0 +1,4 @@
+import { writeCliDocument } from './cli-document.js';
+
+// To be run when a command was changed: npm run write-cli
+writeCliDocument();
