@@ -3,6 +3,7 @@ import type { DeletionInput } from '../contracts/names/index.js';
 import type { Service } from '../store/inventory/locked-tenant.js';
 import { wakeDependencies, wakeTenantIfEmpty } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
+import { placeNow } from '../store/ledger/places.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
@@ -89,8 +90,11 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, gener
   const { row, tx } = deletion;
   const [tenant, { service, hasOthers }] = await Promise.all([deletion.tenant(), deletion.standing()]);
   const gdpr = row.gdprMode || (await deletion.joined()).some((joined) => joined.row.gdprMode);
+  const place = placeNow(row);
   tenant.change({
     lastTraceId: row.traceId,
+    lastTraceparent: place?.traceparent ?? null,
+    lastTracestate: place?.tracestate ?? null,
     ...(gdpr ? { gdprDeletions: tenant.row.gdprDeletions + 1 } : { otherDeletions: tenant.row.otherDeletions + 1 }),
   });
   const erasedThis = service !== undefined && isIncarnationAskedFor({ generation, requestedAt: row.requestedAt }, service);

@@ -8,13 +8,15 @@ import { decideEmptying, requestErasure } from './emptying.js';
 import { toApplicationFailure } from './failure.js';
 import { join } from './join.js';
 import { confirmEmpty } from './refill.js';
+import { createActivitySpans } from './spans.js';
 import { trigger } from './trigger.js';
 import { verify } from './verify.js';
 
 /** Makes every activity of the worker. Their errors leave as ApplicationFailure; `onError` hears of each first. */
 export function createActivities(deps: ActivityDeps, onError: (activity: string, error: unknown) => void): Activities {
+  const traced = createActivitySpans(deps.database);
   const guarded = <Call, Answer>(name: string, activity: (call: Call) => Promise<Answer>) => {
-    return async (call: Call): Promise<Answer> => {
+    const told = async (call: Call): Promise<Answer> => {
       try {
         return await activity(call);
       } catch (error) {
@@ -22,6 +24,7 @@ export function createActivities(deps: ActivityDeps, onError: (activity: string,
         throw toApplicationFailure(error);
       }
     };
+    return (call: Call): Promise<Answer> => traced(name, call, () => told(call));
   };
   return {
     claim: guarded('claim', claim(deps)),

@@ -2,6 +2,7 @@ import { tenantRequestId, tenantWorkflowId, type DeletionInput, type PersonAct }
 import { lockTenant, type LockedTenant } from '../store/inventory/locked-tenant.js';
 import { writeMessages } from '../store/ledger/flush.js';
 import { deletionEvent, lifecycleEvent } from '../store/ledger/outgoing.js';
+import { placeNow } from '../store/ledger/places.js';
 import { insertCleanUp, latestCleanUp } from '../store/ledger/clean-ups.js';
 import type { Activities, TenantAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
@@ -87,7 +88,8 @@ export const requestErasure =
 const refused = (why: string) => ({ outcome: 'refused' as const, why });
 
 function openCleanUp(deps: ActivityDeps, tenant: LockedTenant, requestId: string, graceMs: number, act?: PersonAct): DeletionInput {
-  const { tenantId, emptyings, lastTraceId } = tenant.row;
+  const { tenantId, emptyings, lastTraceId, lastTraceparent, lastTracestate } = tenant.row;
+  const place = placeNow({ traceparent: lastTraceparent, tracestate: lastTracestate });
   const input: DeletionInput = {
     requestId,
     traceId: lastTraceId ?? requestId,
@@ -103,6 +105,7 @@ function openCleanUp(deps: ActivityDeps, tenant: LockedTenant, requestId: string
     cause: act ? 'a person had the empty tenant erased' : 'the last service went by GDPR deletions',
     person: act?.by,
     reason: act?.reason,
+    place,
   });
   writeMessages(tenant.tx, [
     deletionEvent(deps.topicPrefix, {

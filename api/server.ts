@@ -21,6 +21,7 @@ import { addDeletionRoutes } from './routes/deletions.js';
 import type { RouteDeps } from './routes/routes.js';
 import { addSubjectRoutes } from './routes/subjects.js';
 import { addTenantRoutes } from './routes/tenants.js';
+import { traceRequests } from './spans.js';
 import type { WebUi } from './web-ui-link.rules.js';
 import type { ApiWrites } from './writes.js';
 
@@ -75,6 +76,7 @@ export function createApi({ reads, writes, deadLetters, health, log, verifyToken
   void api.register(rateLimit, { global: false, cache: CALLERS_COUNTED });
   const otherMethods = answerOtherMethods(api);
   guard(api, { verifyToken, requestsPerMinute });
+  traceRequests(api);
   describeRoutes(api, { version });
   void api.register((instance, _options, done) => {
     const routes = instance.withTypeProvider<ZodTypeProvider>();

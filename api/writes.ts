@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { BusOutage } from '../bus/producer-errors.js';
 import type { OutgoingRecord } from '../bus/messages.js';
+import { sendTraced } from '../bridges/spans.js';
 import { actOnDeletion, eraseTenant } from '../client/acts.js';
 import type { ActDeps, Actor, DeletionAct } from '../client/acts.js';
 import type { Connections } from '../client/connections.js';
@@ -10,6 +11,7 @@ import type { RequestMakings, RequestMessage } from '../client/request-messages.
 import type { DeletionRequest } from '../contracts/api/requests.js';
 import type { ActAnswer } from '../contracts/names/index.js';
 import type { ProblemName } from '../contracts/api/problems.js';
+import { currentPlace, inSpan, SpanKind } from '../platform/tracing/spans.js';
 import { Problem } from './problem.js';
 
 /** Who reads for an act: within the fence of whoever acts. */
@@ -37,7 +39,9 @@ export function createWrites(connections: Pick<Connections, 'kafka' | 'temporal'
   const acts = (api: ActReads): ActDeps => ({ temporal: () => connections.temporal(), api, answerTimeoutMs });
   return {
     prepare: (asked, person) => {
-      const makings: RequestMakings = { now: new Date(), newIds: { eventId: randomUUID(), traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') } };
+      // The id of a service's trace makes its requestId: two requests of one caller's trace must not pass for one.
+      const traceId = asked.kind === 'user' ? currentPlace()?.traceparent.split('-')[1] : undefined;
+      const makings: RequestMakings = { now: new Date(), newIds: { eventId: randomUUID(), traceId: traceId ?? randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') } };
       try {
         return messageOf(asked, person, makings);
       } catch (error) {
@@ -45,7 +49,7 @@ export function createWrites(connections: Pick<Connections, 'kafka' | 'temporal'
       }
     },
     publish: async (record) => {
-      const sent = connections.kafka().send([record]);
+      const sent = sendTraced(connections.kafka(), [{ ...record, headers: { ...record.headers, ...currentPlace() } }]);
       const late = afterMs(answerTimeoutMs);
       const [result] = (await Promise.race([sent, late.passed])) ?? [];
       late.forget();
@@ -54,10 +58,13 @@ export function createWrites(connections: Pick<Connections, 'kafka' | 'temporal'
       if (!result || result.error instanceof BusOutage) throw new Problem('unavailable', `Kafka has not taken the request. ${again}`, { cause: result?.error ?? new Error(`no answer from Kafka within ${answerTimeoutMs} ms`) });
       throw new Problem('internal', 'Kafka refuses the request; the API’s log says why.', { cause: result.error });
     },
-    act: (reads, act, requestId, actor) => asProblem(actOnDeletion(acts(reads), act, requestId, actor)),
-    eraseTenant: (reads, tenantId, actor) => asProblem(eraseTenant(acts(reads), tenantId, actor)),
+    act: (reads, act, requestId, actor) => asProblem(updating(act, () => actOnDeletion(acts(reads), act, requestId, actor))),
+    eraseTenant: (reads, tenantId, actor) => asProblem(updating('erase', () => eraseTenant(acts(reads), tenantId, actor))),
   };
 }
+
+/** Under a span named as Temporal's SDKs name it. */
+const updating = <T>(update: string, ask: () => Promise<T>): Promise<T> => inSpan(`UpdateWorkflow:${update}`, { kind: SpanKind.CLIENT }, ask);
 
 function messageOf(asked: DeletionRequest, person: string, makings: RequestMakings): RequestMessage {
   switch (asked.kind) {

@@ -1,3 +1,5 @@
+import { underNoSpan } from './tracing/spans.js';
+
 export interface BatchingOptions {
   /** Items of one batch at the most. */
   readonly mostItems: number;
@@ -45,6 +47,6 @@ export function inBatches<Item, Result>(work: (items: readonly Item[]) => Promis
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      running ??= run();
+      running ??= underNoSpan(run);
     });
 }

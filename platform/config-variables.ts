@@ -57,6 +57,24 @@ const algorithms = z.string().transform(listOf).pipe(z.array(z.enum(SIGNATURES, 
 
 const origins = z.string().transform(listOf).pipe(z.array(z.string().regex(/^https?:\/\/[^\s/*]+$/, 'write origins like https://console.example.org, with commas between')).min(1, 'name at least one'));
 
+/** As OpenTelemetry writes them: `name=value`, with commas between, values percent-encoded. */
+const pairs = z.string().transform((value, ctx): Record<string, string> => {
+  try {
+    return Object.fromEntries(listOf(value).map((pair) => {
+      const [, name = '', text = ''] = /^([^\s=]+)\s*=\s*(.*)$/.exec(pair) ?? [];
+      if (name === '') throw new SyntaxError('no name');
+      return [name, decodeURIComponent(text)];
+    }));
+  } catch {
+    ctx.addIssue({ code: 'custom', message: 'write name=value, several with commas between, values percent-encoded' });
+    return z.NEVER;
+  }
+});
+
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const;
+
+const share = z.string().trim().regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'write a number from 0 to 1').transform(Number);
+
 const databaseUrl = z.string().trim()
   .pipe(z.url({ protocol: /^postgres(ql)?$/, hostname: /.*/, error: 'write postgresql://user:password@host:port/database' }));
 
@@ -163,6 +181,18 @@ export const VARIABLES = {
   HEALTH_HOST: about(text.prefault('127.0.0.1'), 'Interface of `/livez`, `/readyz` and `/metrics`'),
   HEALTH_PORT: about(z.literal('off').or(port).prefault('8081'), 'Port of `/livez`, `/readyz` and `/metrics` of each process; 0 takes a free one, `off` none'),
   LOG_LEVEL: about(text.toLowerCase().pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'write trace, debug, info, warn, error, fatal or silent')).prefault('info'), 'trace, debug, info, warn, error, fatal or silent'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: about(httpUrl.optional(), 'OpenTelemetry collector: with it, or the next one, spans are sent there over OTLP (`<endpoint>/v1/traces`); without, none are made (docs/operations.md)'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: about(httpUrl.optional(), 'The same as a whole address, which goes first'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: about(text.toLowerCase().pipe(z.enum(['http/protobuf'], 'write http/protobuf, the only one that is spoken')).prefault('http/protobuf'), 'How spans are sent; `http/protobuf`, mostly on port 4318'),
+  OTEL_EXPORTER_OTLP_HEADERS: about(pairs.optional(), 'Headers for the collector, `name=value` with commas between, such as an API key', { secret: true }),
+  OTEL_EXPORTER_OTLP_TIMEOUT: about(whole(1, 600_000).prefault('10000'), 'The collector is waited for no longer, in milliseconds'),
+  OTEL_SERVICE_NAME: about(text.prefault('expunge'), 'Under what name spans appear'),
+  OTEL_RESOURCE_ATTRIBUTES: about(pairs.optional(), 'More about the process, `name=value` with commas between: `deployment.environment.name=production`'),
+  OTEL_TRACES_SAMPLER: about(text.toLowerCase().pipe(z.enum(SAMPLERS, `write one of ${SAMPLERS.join(', ')}`)).prefault('parentbased_always_on'), 'Which traces are recorded: as OpenTelemetry names its samplers'),
+  OTEL_TRACES_SAMPLER_ARG: about(share.prefault('1'), 'Share of the traces, from 0 to 1, for the samplers by ratio'),
+  OTEL_BSP_SCHEDULE_DELAY: about(whole(10, 600_000).prefault('5000'), 'Spans are sent this often, in milliseconds'),
+  OTEL_BSP_MAX_QUEUE_SIZE: about(whole(1, 1_000_000).prefault('2048'), 'Spans that wait to be sent; what comes beyond is lost'),
+  OTEL_SDK_DISABLED: about(yesOrNo.prefault('false'), 'Makes no spans, whatever else is set'),
   SHUTDOWN_TIMEOUT: about(positiveDuration.prefault('15s'), 'What is still in hand this long after SIGTERM is left behind'),
 } as const;
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { contentEventsTopic, type NovaTopics, type OwnerService } from '../contracts/names/index.js';
 import { aboutVariable, VARIABLES } from './config-variables.js';
 import type { ParsedVariables, VariableName } from './config-variables.js';
+import { tracingOf, type TracingConfig } from './config-tracing.js';
 import type { Role } from './role-names.js';
 import type { Pepper } from './subject-ref.js';
 
@@ -97,6 +98,8 @@ export interface Config {
   };
   readonly client: { readonly apiUrl: string; readonly apiToken?: string };
   readonly health: { readonly host: string; readonly port: number | 'off' };
+  /** Without it nothing is traced. */
+  readonly tracing?: TracingConfig;
   readonly log: { readonly level: ParsedVariables['LOG_LEVEL'] };
   readonly shutdownTimeoutMs: number;
 }
@@ -254,6 +257,7 @@ function shape(vars: ParsedVariables, tls: NonNullable<KafkaConfig['tls']>, temp
     api: { host: vars.API_HOST, port: vars.API_PORT, ...apiAuth(vars), requestsPerMinute: vars.API_RATE_LIMIT, corsOrigins: vars.API_CORS_ORIGINS ?? [] },
     client: { apiUrl: vars.EXPUNGE_API_URL, ...(vars.EXPUNGE_API_TOKEN === undefined ? {} : { apiToken: vars.EXPUNGE_API_TOKEN }) },
     health: { host: vars.HEALTH_HOST, port: vars.HEALTH_PORT },
+    ...tracingOf(vars),
     log: { level: vars.LOG_LEVEL },
     shutdownTimeoutMs: vars.SHUTDOWN_TIMEOUT,
   };

@@ -1,5 +1,6 @@
 import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { logFields } from './tracing/spans.js';
 
 export type Log = Logger;
 
@@ -36,6 +37,7 @@ export function createLog({ level, destination }: { readonly level: string; read
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: serializeError, error: serializeError },
+    mixin: logFields,
     redact: { paths: PATHS, censor: '[redacted]' },
   };
   return pino(options, destination ?? standardOutput());

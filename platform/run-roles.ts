@@ -25,17 +25,25 @@ export async function runRoles(load: ReadonlyMap<Role, LoadRole>, env?: Environm
   const stopping = new AbortController();
   const running = new Map<Role, RunningRole>();
   const listeners: Stoppable[] = [];
+  const last: Stoppable[] = [];
   const order = (): StopOrder => [
     ...STOP_GROUPS.map((group) => group.flatMap((role): Stoppable[] => {
       const started = running.get(role);
       return started ? [{ name: role, stop: () => started.stop() }] : [];
     })),
     listeners,
+    last,
   ];
   const timeoutMs = config.shutdownTimeoutMs;
   stopOnSignals(order, { timeoutMs, log, stopping });
 
   try {
+    // Before the roles, so that nothing of theirs goes untraced; its module is not even loaded when it is off.
+    if (config.tracing) {
+      const tracing = (await import('./tracing/sdk.js')).startTracing(config.tracing, log);
+      last.push({ name: 'tracing', stop: () => tracing.stop() });
+      log.info({ collector: new URL(config.tracing.url).origin }, 'spans are sent');
+    }
     for (const role of roles) health.addReadiness(role, () => running.get(role)?.ready() ?? false);
     const { host, port } = config.health;
     if (port !== 'off') {

@@ -8,6 +8,7 @@ stand ends with `erase` skipped and publishes nothing. The run id is the jobId.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from datetime import timedelta
 
 from airflow.sdk import DAG, get_current_context, task
@@ -17,6 +18,7 @@ from expunge_erasers.config import DagSpec, Erasers
 from expunge_erasers.errors import ErasureError, JobRevoked
 from expunge_erasers.load import load_erasers
 from expunge_erasers.settings import settings_from
+from expunge_erasers.tracing import tracing_from
 
 ERROR_KEY = "error"
 
@@ -32,11 +34,22 @@ def _fail(context, error: Exception):
     raise error
 
 
+@contextmanager
+def _traced(context):
+    """The task's span. A task that ends as skipped has not failed; the others' errors pass through here before they become Airflow's."""
+    run, ti = context["dag_run"], context["ti"]
+    with tracing_from(os.environ) as tracing:
+        with tracing.task(ti.task_id, run.dag_id, run.run_id, run.conf or {}, ti.try_number) as span:
+            yield tracing, span
+
+
 def _check_fence() -> str:
     context = get_current_context()
     job_id = context["dag_run"].run_id
     try:
-        standing = settings_from(os.environ).fence().check(job_id)
+        with _traced(context) as (_, span):
+            standing = settings_from(os.environ).fence().check(job_id)
+            span.say(outcome="stands" if standing.stands else "skipped")
     except Exception as error:
         _fail(context, error)
     if not standing.stands:
@@ -51,8 +64,9 @@ def _erase(kind: str) -> dict[str, int]:
     run = context["dag_run"]
     settings = settings_from(os.environ)
     try:
-        erasers = load_erasers(settings.erasers_file)
-        return erase(erasers, kind, run.conf or {}, settings.fence().guard(run.run_id), os.environ)
+        with _traced(context):
+            erasers = load_erasers(settings.erasers_file)
+            return erase(erasers, kind, run.conf or {}, settings.fence().guard(run.run_id), os.environ)
     except JobRevoked as revoked:
         raise AirflowSkipException(str(revoked)) from revoked
     except Exception as error:
@@ -61,9 +75,14 @@ def _erase(kind: str) -> dict[str, int]:
 
 
 def _publish(message) -> None:
+    from expunge_erasers.results import RESULT_TOPIC
+
+    context = get_current_context()
+    conf = context["dag_run"].conf or {}
     publisher = settings_from(os.environ).publisher()
     try:
-        publisher.publish(message, get_current_context()["dag_run"].conf or {})
+        with _traced(context) as (tracing, task), tracing.send(RESULT_TOPIC, context["dag_run"].run_id, task.place) as sent:
+            publisher.publish(message, sent.carried(conf))
     finally:
         publisher.close()
 

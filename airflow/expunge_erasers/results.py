@@ -31,8 +31,8 @@ def describe(error: BaseException) -> str:
 
 def headers_of(conf: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Kafka headers that carry the trace on."""
-    traceparent = conf.get("traceparent")
-    return [("traceparent", traceparent.encode())] if isinstance(traceparent, str) and traceparent else []
+    found = [(name, conf.get(name)) for name in ("traceparent", "tracestate")]
+    return [(name, value.encode()) for name, value in found if isinstance(value, str) and value]
 
 
 def _message(job_id: str, run_id: str, conf: Mapping[str, Any], status: str, metadata: dict[str, int], error: str | None) -> dict[str, Any]:

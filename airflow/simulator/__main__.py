@@ -15,6 +15,7 @@ from expunge_erasers.erase import erase
 from expunge_erasers.errors import ConfigError
 from expunge_erasers.load import load_erasers
 from expunge_erasers.settings import Settings, settings_from
+from expunge_erasers.tracing import tracing_from
 
 from .knobs import Knobs
 from .rest import Server
@@ -29,6 +30,7 @@ _EPILOG = """environment:
   EXPUNGE_API_URL      where the fence is asked; EXPUNGE_API_TOKEN if it wants a token
   FENCE_PATIENCE       how long an unreachable fence is waited for (60s)
   ERASERS_FILE         erasers.yaml; the variables that its url_env name hold the stores' addresses
+  OTEL_EXPORTER_OTLP_ENDPOINT  where spans go, and OpenTelemetry's other variables; without it none are made
   SIMULATOR_USERNAME, SIMULATOR_PASSWORD  the one login; without them anyone may come in
 
 paths: Airflow's own under /auth/token and /api/v2, the knobs under /simulator (see airflow/README.md)"""
@@ -43,7 +45,8 @@ def main() -> int:
         knobs = Knobs("answer" if options.answer_only else "erase", not options.answer_only, options.duration_ms)
         publisher = settings.publisher(timeout_s=30)
         engine = None if options.answer_only else _engine(settings, os.environ)
-        scheduler = Scheduler(_specs(settings, options), knobs, publisher, engine, StateFile(options.state) if options.state else None)
+        tracing = tracing_from(os.environ)
+        scheduler = Scheduler(_specs(settings, options), knobs, publisher, engine, StateFile(options.state) if options.state else None, tracing)
         server = Server((options.host, options.port), scheduler, knobs, _credentials(os.environ))
     except (ConfigError, OSError) as error:
         print(f"The simulator cannot start. {error}", file=sys.stderr)
@@ -59,6 +62,7 @@ def main() -> int:
     scheduler.stop()
     server.server_close()
     publisher.close()
+    tracing.close()
     return 0
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, ContextManager, Mapping, Protocol
+from typing import Any, Callable, ContextManager, Iterator, Mapping, Protocol
 
 from expunge_erasers import results
 from expunge_erasers.config import Kind
 from expunge_erasers.erase import Guard
 from expunge_erasers.errors import ErasureError, JobRevoked, PublishFailed
+from expunge_erasers.tracing import Span, Tracing
 
 from .knobs import Knobs, RunPlan
 from .runs import Run, now
@@ -59,6 +61,7 @@ class Execution:
         lock: ContextManager[Any],
         counted: Callable[[str], None],
         end: Callable[[Run, threading.Event, str], None],
+        tracing: Tracing,
     ):
         self._knobs = knobs
         self._publisher = publisher
@@ -66,6 +69,7 @@ class Execution:
         self._lock = lock
         self._counted = counted
         self._end = end
+        self._tracing = tracing
 
     def carry_out(self, kind: Kind, run: Run, killed: threading.Event) -> None:
         """All tasks of the run. Raises Killed."""
@@ -74,16 +78,16 @@ class Execution:
         guard = _KillableGuard(killed, inner)
         task_id = "check_fence"
         try:
-            self._begin(run, killed, task_id)
-            guard.before_step()
-            self._done(run, killed, task_id, "success")
+            with self._traced(run, killed, task_id):
+                guard.before_step()
+                self._done(run, killed, task_id, "success")
             task_id = "erase"
-            self._begin(run, killed, task_id)
-            self._wait(plan, killed)
-            counts = self._erase(kind, run, plan, guard)
-            with self._lock:
-                run.xcoms["erase"] = {"return_value": counts}
-            self._done(run, killed, task_id, "success")
+            with self._traced(run, killed, task_id):
+                self._wait(plan, killed)
+                counts = self._erase(kind, run, plan, guard)
+                with self._lock:
+                    run.xcoms["erase"] = {"return_value": counts}
+                self._done(run, killed, task_id, "success")
         except JobRevoked:
             self._counted("skipped")
             self._done(run, killed, task_id, "skipped")
@@ -125,7 +129,10 @@ class Execution:
         self._finish(run, killed, "upstream_failed", "failed")
 
     def _publish(self, run: Run, killed: threading.Event, task_id: str, message: dict[str, Any], plan: RunPlan) -> bool:
-        self._begin(run, killed, task_id)
+        with self._traced(run, killed, task_id) as task:
+            return self._publish_from(task, run, killed, task_id, message, plan)
+
+    def _publish_from(self, task: Span, run: Run, killed: threading.Event, task_id: str, message: dict[str, Any], plan: RunPlan) -> bool:
         if plan.silent is not None:
             self._counted("silent")
             lost = plan.silent == "success"
@@ -133,7 +140,8 @@ class Execution:
             return lost
         while True:
             try:
-                self._publisher.publish(message, run.conf)
+                with self._tracing.send(results.RESULT_TOPIC, run.run_id, task.place) as sent:
+                    self._publisher.publish(message, sent.carried(run.conf))
                 break
             except PublishFailed as error:
                 log.warning("a result waits for Kafka: %s", error)
@@ -142,6 +150,12 @@ class Execution:
         self._counted("published")
         self._done(run, killed, task_id, "success")
         return True
+
+    @contextmanager
+    def _traced(self, run: Run, killed: threading.Event, task_id: str) -> Iterator[Span]:
+        self._begin(run, killed, task_id)
+        with self._tracing.task(task_id, run.dag_id, run.run_id, run.conf, run.tasks[task_id].try_number) as span:
+            yield span
 
     def _begin(self, run: Run, killed: threading.Event, task_id: str) -> None:
         with self._lock:

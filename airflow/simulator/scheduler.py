@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from expunge_erasers.config import DagSpec
+from expunge_erasers.tracing import Tracing
 
 from .execution import Engine, Execution, Killed, Publisher
 from .knobs import Knobs
@@ -35,13 +36,13 @@ class Dag:
 class Scheduler:
     """All DAGs and runs. Every public method is safe to call from any thread."""
 
-    def __init__(self, specs: list[DagSpec], knobs: Knobs, publisher: Publisher, engine: Engine | None, state: StateFile | None = None):
+    def __init__(self, specs: list[DagSpec], knobs: Knobs, publisher: Publisher, engine: Engine | None, state: StateFile | None = None, tracing: Tracing | None = None):
         self.dags = {spec.dag_id: Dag(spec, spec.caps.max_active_runs) for spec in specs}
         self.runs: dict[tuple[str, str], Run] = {}
         self.counts: Counter[str] = Counter()
         self._state = state
         self._lock = threading.RLock()
-        self._execution = Execution(knobs, publisher, engine, self._lock, self.counted, self._end_unless_killed)
+        self._execution = Execution(knobs, publisher, engine, self._lock, self.counted, self._end_unless_killed, tracing or Tracing())
         self._stopping = threading.Event()
         self._threads = ThreadPoolExecutor(max_workers=1024, thread_name_prefix="run")
         if state is not None:

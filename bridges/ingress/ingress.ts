@@ -1,6 +1,6 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import { consumerGroup, isFinal, TOPICS } from '../../contracts/names/index.js';
-import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest } from '../../contracts/topics/index.js';
+import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest, traceContext } from '../../contracts/topics/index.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import { inBatches } from '../../platform/batching.js';
@@ -11,11 +11,15 @@ import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
 import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
 import { noteEcho } from '../../store/ledger/echo.js';
+import { about } from '../../platform/tracing/about.js';
+import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
+import { at } from '../../store/ledger/places.js';
 import { contentChecked } from '../content-checked.js';
 import { believedTime } from '../event-time.rules.js';
+import { traced } from '../spans.js';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
-import { userDeletedIn } from './user-deleted.js';
+import { userDeletedIn, type UserDeletedFound } from './user-deleted.js';
 
 export interface IngressDeps {
   readonly database: Database;
@@ -40,31 +44,33 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
   const { database, policies, subjectRefs } = deps;
   const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
   const liveSubjectRef = inBatches<string, string | null>((userIds) => liveSubjectRefsOfUsers(database, userIds), IN_BATCHES);
+  /** Of the many events of users only the deletions are traced. */
+  const identityGone = ({ requestId, value }: UserDeletedFound): MessageHandler => traced('ingress', async (message) => {
+    const { user_id: userId, deleted_at: deletedAt } = value;
+    const echoOf = await contentChecked(() => noteEcho(database, { requestId, subjectRefs: subjectRefs.candidates(userId), deletedAt: new Date(deletedAt) }));
+    if (echoOf !== undefined) {
+      deps.metrics.identityEchoes.inc();
+      deps.log.info({ requestId, erasedBy: echoOf }, 'a user was deleted whose erasure is done already');
+      return;
+    }
+    const live = await contentChecked(() => liveSubjectRef(userId));
+    await accept(deps, receive, fromUserDeleted(value, requestId, message, live ?? subjectRefs.current(userId), deps));
+  });
   return {
-    [TOPICS.userDeletionRequest]: async (message) => {
+    [TOPICS.userDeletionRequest]: traced('ingress', async (message) => {
       const value = parseUserDeletionRequest(message);
       const { userId, dryRun } = value.payload;
       const live = dryRun === true ? null : await contentChecked(() => liveSubjectRef(userId));
       await accept(deps, receive, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
-    },
+    }),
     [deps.identityTopic]: async (message) => {
       const found = userDeletedIn(message);
-      if (!found) return;
-      const { requestId, value } = found;
-      const { user_id: userId, deleted_at: deletedAt } = value;
-      const echoOf = await contentChecked(() => noteEcho(database, { requestId, subjectRefs: subjectRefs.candidates(userId), deletedAt: new Date(deletedAt) }));
-      if (echoOf !== undefined) {
-        deps.metrics.identityEchoes.inc();
-        deps.log.info({ requestId, erasedBy: echoOf }, 'a user was deleted whose erasure is done already');
-        return;
-      }
-      const live = await contentChecked(() => liveSubjectRef(userId));
-      await accept(deps, receive, fromUserDeleted(value, requestId, message, live ?? subjectRefs.current(userId), deps));
+      if (found) await identityGone(found)(message);
     },
-    [TOPICS.serviceDeletionRequest]: async (message) => {
+    [TOPICS.serviceDeletionRequest]: traced('ingress', async (message) => {
       await accept(deps, receive, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
-    },
-    [TOPICS.serviceEvents]: async (message) => {
+    }),
+    [TOPICS.serviceEvents]: traced('ingress', async (message) => {
       const event = parseServiceEvent(message);
       const { at: timestamp, wasAhead } = believedTime(new Date(event.timestamp), Date.now());
       if (wasAhead) {
@@ -72,7 +78,7 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
         deps.log.warn({ eventId: event.eventId, tenantId: event.tenantId, said: event.timestamp }, 'an event is of a time to come: it counts as of now');
       }
       await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp }));
-    },
+    }),
   };
 }
 
@@ -80,10 +86,13 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
 async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promise<Received>, draft: RequestDraft): Promise<void> {
   const { input } = draft;
   const requested = deletionEvent(deps.topicPrefix, { requestId: input.requestId, n: 1, eventType: 'deletion.requested', input, status: 'PENDING', attempt: 0, jobId: null, occurredAt: new Date() });
-  const messages = [{ ...requested, headers: { ...requested.headers, ...(draft.traceparent !== undefined && { traceparent: draft.traceparent }) } }];
+  // Everything that the deletion does later stands under the span of this receipt.
+  const place = currentPlace() ?? traceContext(draft.traceparent, draft.tracestate);
+  const messages = [at(requested, place)];
+  describeSpan(about({ requestId: input.requestId, kind: input.subject.kind, lane: input.policy.lane, ...(input.subject.kind === 'user' ? { subjectRef: input.subject.subjectRef } : { tenantId: input.subject.tenantId }) }));
   const received = await contentChecked(async () => {
     try {
-      return await receive({ ...draft, messages });
+      return await receive({ ...draft, ...place, messages });
     } catch (error) {
       if (!(error instanceof RequestIdConflict)) throw error;
       deps.metrics.requestConflicts.inc();
@@ -91,6 +100,7 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
       throw new MessageFault('REQUEST_ID_TAKEN', error.message);
     }
   });
+  describeSpan(about({ status: received.status, outcome: received.isNew ? 'received' : 'known' }));
   if (isFinal(received.status) || received.claimed) return;
   const outcome = await deps.startOrJoin(received);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);

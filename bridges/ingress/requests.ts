@@ -1,5 +1,5 @@
 import { serviceRequestId, workflowIdFor, type Subject } from '../../contracts/names/index.js';
-import { traceparentOf, type NovaEventOf, type RawMessage, type ServiceDeletionRequest, type UserDeletionRequest } from '../../contracts/topics/index.js';
+import { traceContextOf, type NovaEventOf, type RawMessage, type ServiceDeletionRequest, type UserDeletionRequest } from '../../contracts/topics/index.js';
 import type { Policies } from '../../platform/policies.js';
 import type { NewRequest } from '../../store/ledger/receive.js';
 
@@ -35,7 +35,7 @@ const MAX_TRACE_ID = 64;
  * @param softDeleteGraceMs during which a soft deletion can be cancelled
  */
 export function fromUserDeleted(value: UserDeleted, requestId: string, message: RawMessage, subjectRef: string, { policies, softDeleteGraceMs }: { readonly policies: Policies; readonly softDeleteGraceMs: number }): RequestDraft {
-  const traceId = traceparentOf(message.headers)?.split('-')[1] ?? requestId.slice(-MAX_TRACE_ID);
+  const traceId = traceContextOf(message.headers)?.traceparent.split('-')[1] ?? requestId.slice(-MAX_TRACE_ID);
   const terms = { requestId, traceId, subject: { kind: 'user', subjectRef } as const, gdprMode: true, dryRun: false, graceMs: value.soft_delete ? softDeleteGraceMs : 0 };
   const reason = value.soft_delete ? 'identity.user.deleted, soft' : 'identity.user.deleted';
   return { ...draft(terms, message, value.deleted_at, policies), userId: value.user_id, source: 'identity-service', reason };
@@ -49,13 +49,12 @@ export function fromServiceRequest(value: ServiceDeletionRequest, message: RawMe
   return { ...draft(terms, message, timestamp, policies), requestedBy };
 }
 
-function draft(terms: Terms, message: RawMessage, timestamp: string, policies: Policies): Pick<RequestDraft, 'input' | 'workflowId' | 'traceparent' | 'requestedAt'> {
+function draft(terms: Terms, message: RawMessage, timestamp: string, policies: Policies): Pick<RequestDraft, 'input' | 'workflowId' | 'traceparent' | 'tracestate' | 'requestedAt'> {
   const { requestId, subject, dryRun } = terms;
-  const traceparent = traceparentOf(message.headers);
   return {
     input: { ...terms, policy: policies.policyFor(subject) },
     workflowId: workflowIdFor(subject, dryRun ? { requestId } : undefined),
     requestedAt: new Date(timestamp),
-    ...(traceparent !== undefined && { traceparent }),
+    ...traceContextOf(message.headers),
   };
 }

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { SIGNALS, WORKFLOW_TYPES, type DeletionInput, type JoinSignal } from '../../contracts/names/index.js';
+import { askingTemporal } from '../spans.js';
 import { deletionStart } from '../workflow-starts.js';
 
 /** What a request became at Temporal. */
@@ -25,18 +26,19 @@ export const createStartOrJoin = (client: Pick<Client, 'workflow' | 'withDeadlin
   const join: JoinSignal = { input };
   for (let round = 0; round < MOST_ROUNDS; round++) {
     try {
-      await call(() => client.workflow.start(WORKFLOW_TYPES[input.subject.kind], {
+      const type = WORKFLOW_TYPES[input.subject.kind];
+      await askingTemporal('StartWorkflow', type, workflowId, () => call(() => client.workflow.start(type, {
         ...deletionStart(input, workflowId),
         args: [input],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
         workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
-      }));
+      })));
       return 'started';
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
     try {
-      await call(() => client.workflow.getHandle(workflowId).signal(SIGNALS.join, join));
+      await askingTemporal('SignalWorkflow', SIGNALS.join, workflowId, () => call(() => client.workflow.getHandle(workflowId).signal(SIGNALS.join, join)));
       return 'joined';
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;

@@ -4,13 +4,20 @@ import type { UserDeleted } from './requests.js';
 
 const TYPE = 'identity.user.deleted';
 
+/** A deletion of a user that the service of identities has told of. */
+export interface UserDeletedFound {
+  /** What its request goes by. */
+  readonly requestId: string;
+  readonly value: UserDeleted;
+}
+
 /**
  * Reads the deletion of a user out of a message of the identity events. Its request goes by the event's id, or, without one,
  * by where the message lies.
  * @returns undefined for what tells of something else
  * @throws MessageFault
  */
-export function userDeletedIn(message: IncomingMessage): { readonly requestId: string; readonly value: UserDeleted } | undefined {
+export function userDeletedIn(message: IncomingMessage): UserDeletedFound | undefined {
   if (!isOfDeletedUser(message)) return undefined;
   const event = parseNovaEvent(message);
   if (event?.type !== TYPE) return undefined;

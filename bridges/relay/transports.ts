@@ -3,6 +3,7 @@ import { RecordRefused } from '../../bus/producer-errors.js';
 import type { Producer } from '../../bus/producer.js';
 import { SIGNALS, WORKFLOW_TYPES, type JoinSignal, type VerificationInput } from '../../contracts/names/index.js';
 import type { UnsentRow } from '../../store/outbox.js';
+import { askingTemporal, placeIn, sendTraced } from '../spans.js';
 import { deletionStart, tenantStart, verificationStart, type StartDetails } from '../workflow-starts.js';
 
 /** What became of a row: sent; refused for what it is; or not sent because the other side is out. */
@@ -15,7 +16,7 @@ const SENT: Sent = { outcome: 'sent' };
 
 /** Rows to Kafka topics, in one acknowledged batch. */
 export const kafkaTransport = (producer: Pick<Producer, 'send'>): Transport => async (rows) => {
-  const results = await producer.send(rows.map(({ destination, key, headers, body }) => ({ topic: destination, key, value: body, headers })));
+  const results = await sendTraced(producer, rows.map(({ destination, key, headers, body }) => ({ topic: destination, key, value: body, headers })));
   return results.map((result): Sent => {
     if (result.ok) return SENT;
     return result.error instanceof RecordRefused ? { outcome: 'refused', why: result.error.message } : { outcome: 'outage', error: result.error };
@@ -56,7 +57,7 @@ async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, row:
     const input = JSON.parse(row.body) as unknown;
     const start = startFor(row, input);
     starts = start !== undefined;
-    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
+    const send = async (): Promise<void> => {
       if (!start) await client.workflow.getHandle(workflowId).signal(signal, input);
       else {
         await client.workflow.signalWithStart(start.type, {
@@ -67,7 +68,10 @@ async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, row:
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
         });
       }
-    });
+    };
+    const place = placeIn(row.headers);
+    const asked = () => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, send);
+    await (place ? askingTemporal(start ? 'SignalWithStartWorkflow' : 'SignalWorkflow', signal, workflowId, asked, place) : asked());
     return SENT;
   } catch (error) {
     if (!starts && error instanceof WorkflowNotFoundError) return SENT;

@@ -1,11 +1,15 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { AirflowResultSignal } from '../../contracts/names/index.js';
-import { MessageFault, parseAirflowResult, type AirflowResult } from '../../contracts/topics/index.js';
+import { MessageFault, parseAirflowResult, type AirflowResult, type RawMessage, type TraceContext } from '../../contracts/topics/index.js';
 import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { about } from '../../platform/tracing/about.js';
+import { describeSpan } from '../../platform/tracing/spans.js';
 import { ContentRefused, type Database } from '../../store/database.js';
+import { readTracedByJob } from '../../store/ledger/places.js';
 import { hasEnded, recordResults, type JobResult, type RecordedResult } from '../../store/ledger/results.js';
+import { traced } from '../spans.js';
 
 /** Signals a result to a deletion's workflow. @returns whether there is such a workflow; throws what Temporal throws when it is out. */
 export type SignalResult = (workflowId: string, signal: AirflowResultSignal) => Promise<'signalled' | 'not-found'>;
@@ -31,11 +35,13 @@ export function createResultHandler(deps: ResultDeps): MessageHandler {
   /** When the workflow of a job's deletion was first missed. */
   const missedSince = new Map<string, number>();
 
-  return async (message) => {
+  return traced('result', async (message) => {
     const result = parseAirflowResult(message);
+    describeSpan(about({ jobId: result.jobId, status: result.status, failureCode: result.errorCode }));
     const recorded = await record(recordOne, result);
     const outcome = recorded.outcome === 'wake' ? await wake(deps, result.jobId, recorded, missedSince) : recorded.outcome;
     missedSince.delete(result.jobId);
+    describeSpan(about({ outcome, ...(recorded.outcome === 'wake' && { requestId: recorded.signal.requestId, attempt: recorded.signal.attempt }) }));
     metrics.results.inc({ status: result.status, outcome });
     if (outcome === 'unknown-job') throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that was asked for: results carry the jobId of their trigger.', 'jobId');
     if (outcome === 'erased-after-cancel') {
@@ -44,7 +50,17 @@ export function createResultHandler(deps: ResultDeps): MessageHandler {
       return;
     }
     log.info({ jobId: result.jobId, status: result.status, outcome }, 'result handled');
-  };
+  }, (message) => placeOfJob(database, message));
+}
+
+/** A DAG that hands no trace on is known by its job. */
+async function placeOfJob(database: Database, message: RawMessage): Promise<TraceContext | undefined> {
+  try {
+    const { jobId } = parseAirflowResult(message);
+    return (await readTracedByJob(database, [jobId])).get(jobId)?.place;
+  } catch {
+    return undefined; // its handler meets the same and says so
+  }
 }
 
 async function record(recordOne: (result: JobResult) => Promise<RecordedResult>, result: AirflowResult): Promise<RecordedResult> {

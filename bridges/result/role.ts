@@ -4,6 +4,7 @@ import type { StartRole } from '../../platform/roles.js';
 import { connectClient } from '../../platform/temporal.js';
 import { consumeAs, kafkaFor } from '../bus-connection.js';
 import { openLedger } from '../ledger-connection.js';
+import { askingTemporal } from '../spans.js';
 import { createResultHandler, type SignalResult } from './handle-result.js';
 
 const PATIENCE_MS = 60_000;
@@ -12,7 +13,7 @@ const CALL_TIMEOUT_MS = 10_000;
 /** Signals over Temporal's client. */
 export const createSignalResult = (client: Pick<Client, 'workflow' | 'withDeadline'>): SignalResult => async (workflowId, signal) => {
   try {
-    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.workflow.getHandle(workflowId).signal(SIGNALS.airflowResult, signal));
+    await askingTemporal('SignalWorkflow', SIGNALS.airflowResult, workflowId, () => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.workflow.getHandle(workflowId).signal(SIGNALS.airflowResult, signal)));
     return 'signalled';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'not-found';

@@ -1,6 +1,7 @@
 import { request, type Dispatcher } from 'undici';
 import type { AirflowCredentials } from '../../platform/config.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { currentPlace, describeSpan, inSpan, SpanKind } from '../../platform/tracing/spans.js';
 import { retryAfterMs } from './retry-after.rules.js';
 
 /** A DAG run, as far as it matters here. */
@@ -54,6 +55,17 @@ interface Answer {
   readonly retryAfterMs?: number | undefined;
 }
 
+const RUNS = '/api/v2/dags/{dag_id}/dagRuns';
+const TASK = `${RUNS}/{dag_run_id}/taskInstances/{task_id}`;
+/** Where operations go, without the ids. */
+const TEMPLATES: Readonly<Record<string, string>> = {
+  'create run': RUNS,
+  'get run': `${RUNS}/{dag_run_id}`,
+  'fail run': `${RUNS}/{dag_run_id}`,
+  'get task': TASK,
+  'get xcom': `${TASK}/xcomEntries/{xcom_key}`,
+};
+
 const EXPECTED = new Set([400, 404, 409, 422]);
 const MAX_TEXT = 2_000;
 const RUN_STATES = ['queued', 'running', 'success', 'failed'] as const;
@@ -89,10 +101,25 @@ export function createAirflowApi({ baseUrl, credentials, timeoutMs = 30_000, met
     return { authorization: `Bearer ${await token}` };
   };
 
+  const { hostname, port, protocol } = new URL(baseUrl);
+  const serverPort = Number(port) || (protocol === 'https:' ? 443 : 80);
+
+  /** Asks under a span of its own, when it is for something that is traced (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). */
+  const call = (operation: string, method: Dispatcher.HttpMethod, path: string, body?: unknown): Promise<Answer> => {
+    if (!currentPlace()) return ask(operation, method, path, body);
+    const template = TEMPLATES[operation] ?? '';
+    const attributes = { 'http.request.method': method, 'url.template': template, 'server.address': hostname, 'server.port': serverPort };
+    return inSpan(`${method} ${template}`.trim(), { kind: SpanKind.CLIENT, attributes }, async () => {
+      const answer = await ask(operation, method, path, body);
+      describeSpan({ 'http.response.status_code': answer.status });
+      return answer;
+    });
+  };
+
   /** @returns an answer of 2xx, or one of those that mean something: 400, 404, 409, 422 */
-  const call = async (operation: string, method: Dispatcher.HttpMethod, path: string, body?: unknown): Promise<Answer> => {
+  const ask = async (operation: string, method: Dispatcher.HttpMethod, path: string, body?: unknown): Promise<Answer> => {
     const send = async (): Promise<Answer> => {
-      const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...(await authorization()) };
+      const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...currentPlace(), ...(await authorization()) };
       return fetchJson(operation, `${baseUrl}/api/v2/${path}`, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
     };
     let answer: Answer | undefined;

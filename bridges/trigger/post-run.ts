@@ -1,12 +1,15 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { ResultErrorCode } from '../../contracts/names/index.js';
-import { MessageFault, parseAirflowTrigger, traceparentOf, type AirflowTrigger } from '../../contracts/topics/index.js';
+import { MessageFault, parseAirflowTrigger, traceContextOf, type AirflowTrigger, type TraceContext } from '../../contracts/topics/index.js';
 import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
+import { about } from '../../platform/tracing/about.js';
+import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
 import type { Queryable } from '../../store/database.js';
 import { markPosted } from '../../store/ledger/jobs.js';
 import { readJobs, type JobStanding } from '../../store/ledger/read.js';
+import { traced } from '../spans.js';
 import { AirflowUnavailable, type AirflowApi } from './airflow-api.js';
 import type { LaneSlots } from './lane-slots.js';
 import { isSameConf } from './runs.rules.js';
@@ -38,22 +41,24 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
   /** When a job's DAG was first found missing. */
   const missingSince = new Map<string, number>();
 
-  return async (message) => {
+  return traced('trigger', async (message) => {
     const trigger = parseAirflowTrigger(message);
     const { jobId } = trigger;
     const job = await jobs.read(jobId);
     if (!job) throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that Expunge has asked for; only Expunge writes triggers.', 'jobId');
+    describeSpan(about({ jobId, requestId: job.requestId, attempt: job.attempt, lane: job.lane }));
     const outcome = await slots.within(job.lane, message.signal, async (waited): Promise<Outcome> => {
       // While it waited for the lane a person may have withdrawn it.
       const standing = waited ? ((await jobs.read(jobId)) ?? job) : job;
       if (standing.result !== null) return 'skipped';
       if (!standing.stands) return skip(deps, jobs, trigger, standing.reason);
-      return post(deps, jobs, trigger, missingSince, traceparentOf(message.headers));
+      return post(deps, jobs, trigger, missingSince, currentPlace() ?? traceContextOf(message.headers));
     });
     missingSince.delete(jobId);
     metrics.triggersHandled.inc({ lane: job.lane, outcome });
+    describeSpan(about({ outcome }));
     log.info({ jobId, lane: job.lane, outcome }, 'trigger handled');
-  };
+  });
 }
 
 /** The ledger's jobs, asked and marked together with those of other triggers. */
@@ -71,11 +76,13 @@ function jobsOf(database: Queryable): Jobs {
   return { read: together(readJobs), markPosted: together(markPosted) };
 }
 
-async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, missingSince: Map<string, number>, traceparent: string | undefined): Promise<Outcome> {
+async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, missingSince: Map<string, number>, place: TraceContext | undefined): Promise<Outcome> {
   const { airflow } = deps;
-  const { jobId, payload: { dag_id: dagId, conf } } = trigger;
+  const { jobId, payload: { dag_id: dagId, conf: asked } } = trigger;
+  // The run stands under this very post.
+  const conf = { ...asked, ...currentPlace() };
   const fail = async (errorCode: ResultErrorCode, error: string): Promise<'failed'> => {
-    await deps.speak(jobId, { status: 'FAILURE', errorCode, error }, traceparent);
+    await deps.speak(jobId, { status: 'FAILURE', errorCode, error }, place);
     return 'failed';
   };
   const answer = await airflow.createRun(dagId, jobId, conf);

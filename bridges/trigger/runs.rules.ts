@@ -3,8 +3,12 @@ import { RESULT_ERROR_CODES, type ResultErrorCode } from '../../contracts/names/
 
 type Conf = Readonly<Record<string, unknown>>;
 
-/** Whether a run that is there already is the one that was asked for: all that was sent is in its conf. Airflow may add params. */
-export const isSameConf = (sent: Conf, found: Conf): boolean => Object.entries(sent).every(([field, value]) => isDeepStrictEqual(found[field], value));
+/** Which post of a run it was says nothing about whom it erases. */
+const OF_THE_POST: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
+/** Whether a run that is there already is the one that was asked for: all that was sent is in its conf, but for the place in a trace. Airflow may add params. */
+export const isSameConf = (sent: Conf, found: Conf): boolean =>
+  Object.entries(sent).every(([field, value]) => OF_THE_POST.has(field) || isDeepStrictEqual(found[field], value));
 
 /** What the tasks of a run that has ended left behind. */
 export interface RunTraces {

@@ -2,6 +2,7 @@ import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
 import { markRevokedRunOver, takeOverdueJobs, takeRevokedJobs, type AwaitedJob } from '../../store/ledger/jobs.js';
+import { readTracedByJob } from '../../store/ledger/places.js';
 import type { AirflowApi, DagRun } from './airflow-api.js';
 import { resultOf, type SpokenResult } from './runs.rules.js';
 import type { Speak } from './speak.js';
@@ -79,8 +80,8 @@ async function resultOfRun(airflow: AirflowApi, { dagId, jobId }: AwaitedJob, { 
   return resultOf({ runState: state, eraseState, returned, error });
 }
 
-async function tell({ speak, metrics, log }: WatcherDeps, { jobId, lane }: AwaitedJob, result: SpokenResult): Promise<void> {
-  await speak(jobId, result);
+async function tell({ database, speak, metrics, log }: WatcherDeps, { jobId, lane }: AwaitedJob, result: SpokenResult): Promise<void> {
+  await speak(jobId, result, (await readTracedByJob(database, [jobId])).get(jobId)?.place);
   metrics.resultsSpoken.inc({ lane, status: result.status });
   log.warn({ jobId, status: result.status, ...(result.status === 'FAILURE' && { errorCode: result.errorCode }) }, 'published the result that a run could not');
 }

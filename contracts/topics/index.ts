@@ -1,6 +1,6 @@
 export { MESSAGE_FAULT_CODES, MessageFault, type MessageFaultCode } from './message-fault.js';
 export { headerText, type MessageHeaders, type RawMessage } from './raw-message.js';
-export { traceparentOf } from './trace-context.js';
+export { traceContext, traceContextOf, traceIdInBody, type TraceContext } from './trace-context.rules.js';
 export { MAX_JSON_DEPTH, MAX_VALUE_BYTES, decodeJsonObject } from './json-object.js';
 export { checkKey, parseValue } from './parse-message.js';
 export { count, dagId, derivedId, eventId, flag, freeText, incomingId, isoTime, normaliseTime, personId, storableText, subjectRef } from './fields.js';

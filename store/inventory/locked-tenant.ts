@@ -10,6 +10,9 @@ export interface Tenant {
   readonly gdprDeletions: number;
   readonly otherDeletions: number;
   readonly lastTraceId: string | null;
+  /** The place in a trace that its latest completed deletion was at. */
+  readonly lastTraceparent: string | null;
+  readonly lastTracestate: string | null;
   readonly emptiedAt: Date | null;
   readonly erasedAt: Date | null;
 }
@@ -83,7 +86,7 @@ function open(tx: Transaction, locked: Tenant): LockedTenant {
       current = { ...current, ...patch };
       tx.write(
         `UPDATE tenants SET status = $2, emptyings = $3, gdpr_deletions = $4, other_deletions = $5, last_trace_id = $6,
-           emptied_at = $7, erased_at = $8, updated_at = now() WHERE tenant_id = $1`,
+           emptied_at = $7, erased_at = $8, last_traceparent = $9, last_tracestate = $10, updated_at = now() WHERE tenant_id = $1`,
         [
           tenantId,
           current.status,
@@ -93,6 +96,8 @@ function open(tx: Transaction, locked: Tenant): LockedTenant {
           current.lastTraceId,
           current.emptiedAt,
           current.erasedAt,
+          current.lastTraceparent,
+          current.lastTracestate,
         ],
       );
     },

@@ -1,4 +1,5 @@
 import { isFinal, type DeletionInput, type DeletionStatus } from '../../contracts/names/index.js';
+import type { TraceContext } from '../../contracts/topics/index.js';
 import type { Queryable, Transaction } from '../database.js';
 
 /** A tenant's clean-up, about to enter the ledger. */
@@ -8,15 +9,17 @@ export interface NewCleanUp {
   readonly cause: string;
   readonly person: string | undefined;
   readonly reason: string | undefined;
+  /** Where in a trace it begins. */
+  readonly place?: TraceContext | undefined;
 }
 
 /** Inserts a tenant's clean-up and its first timeline entry. Call it under the tenant's lock. */
-export function insertCleanUp(tx: Transaction, { input, workflowId, cause, person, reason }: NewCleanUp): void {
+export function insertCleanUp(tx: Transaction, { input, workflowId, cause, person, reason, place }: NewCleanUp): void {
   if (input.subject.kind !== 'tenant') throw new TypeError('a clean-up is of a tenant');
   tx.write(
     `INSERT INTO deletions (request_id, kind, workflow_id, tenant_id, emptying, requested_by, reason, gdpr_mode, dry_run, trace_id,
-       input, requested_at, due_at, events)
-     VALUES ($1, 'tenant', $2, $3, $4, $5, $6, $7, false, $8, $9, now(), now() + $10 * interval '1 millisecond', 1)`,
+       input, requested_at, due_at, events, traceparent, tracestate)
+     VALUES ($1, 'tenant', $2, $3, $4, $5, $6, $7, false, $8, $9, now(), now() + $10 * interval '1 millisecond', 1, $11, $12)`,
     [
       input.requestId,
       workflowId,
@@ -28,6 +31,8 @@ export function insertCleanUp(tx: Transaction, { input, workflowId, cause, perso
       input.traceId,
       JSON.stringify(input),
       input.policy.dueInMs,
+      place?.traceparent ?? null,
+      place?.tracestate ?? null,
     ],
   );
   tx.write(

@@ -1,5 +1,7 @@
 import { OUTBOX_LANES, laneOf } from '../outbox-lanes.js';
+import { currentPlace } from '../../platform/tracing/spans.js';
 import type { Transaction } from '../database.js';
+import { at } from './places.js';
 import type { Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
 
 /** What one transaction does to one deletion, gathered and written in a single statement. */
@@ -67,7 +69,8 @@ export const insertMessages = (parameter: string, condition = ''): string =>
 /** The outbox row of a message, its lane included. */
 export const withLane = (message: OutboxMessage) => ({ ...message, lane: laneOf(message.requestId, OUTBOX_LANES) });
 
-/** Writes outbox rows that belong to no single deletion. */
+/** Writes outbox rows that belong to no single deletion: in the trace of what is being done. */
 export function writeMessages(tx: Transaction, messages: readonly OutboxMessage[]): void {
-  if (messages.length > 0) tx.write(insertMessages('$1'), [JSON.stringify(messages.map(withLane))]);
+  const place = currentPlace();
+  if (messages.length > 0) tx.write(insertMessages('$1'), [JSON.stringify(messages.map((message) => withLane(at(message, place))))]);
 }

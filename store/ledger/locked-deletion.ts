@@ -3,6 +3,7 @@ import { lockTenant, lockTenantOf, type LockedTenant } from '../inventory/locked
 import { readStanding, type ServiceStanding } from '../inventory/standing.js';
 import { readUserInventory, type UserInventory } from '../subjects/user-inventory.js';
 import { flush, type PendingWrite } from './flush.js';
+import { at, placeNow } from './places.js';
 import type { Attempt, Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
 
 /** A deletion under its row lock, inside one transaction. Changes are gathered and written when the work is done. */
@@ -126,7 +127,7 @@ function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenD
       row = { ...row, ...patch };
     },
     note: (entry) => write.entries.push({ ...entry, status: row.status, attempt: row.attempt }),
-    send: (message) => write.messages.push(withTrace(message, row.traceparent)),
+    send: (message) => write.messages.push(at(message, placeNow(row))),
     nextNotification: () => {
       row = { ...row, notifications: row.notifications + 1 };
       return row.notifications;
@@ -171,6 +172,3 @@ function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenD
     },
   };
 }
-
-const withTrace = (message: OutboxMessage, traceparent: string | null): OutboxMessage =>
-  traceparent === null ? message : { ...message, headers: { ...message.headers, traceparent } };

@@ -1,5 +1,6 @@
 import { deletionEventsTopic, eventIdFor, jobIdFor, TOPICS, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
 import type { LockedDeletion } from './locked-deletion.js';
+import { placeNow } from './places.js';
 import type { Deletion, OutboxMessage } from './rows.js';
 
 /** What can be told on `<prefix>.deletion.events`. */
@@ -111,8 +112,8 @@ export function sendTrigger(deletion: LockedDeletion, attempt: number): void {
 }
 
 function confOf(row: Deletion): Record<string, unknown> {
-  const { dryRun, traceId, traceparent } = row;
-  const trace = { trace_id: traceId, ...(traceparent !== null && { traceparent }) };
+  const { dryRun, traceId } = row;
+  const trace = { trace_id: traceId, ...placeNow(row) };
   switch (row.kind) {
     case 'user':
       return { user_id: row.userId, dry_run: dryRun, ...(row.expected && { expected: row.expected }), ...trace };

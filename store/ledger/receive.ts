@@ -1,10 +1,11 @@
 import type { DeletionInput, DeletionStatus, Subject } from '../../contracts/names/index.js';
+import type { TraceContext } from '../../contracts/topics/index.js';
 import type { Queryable } from '../database.js';
 import { insertMessages, withLane } from './flush.js';
 import type { OutboxMessage } from './rows.js';
 
-/** A validated request, about to enter the ledger. */
-export interface NewRequest {
+/** A validated request, about to enter the ledger, with the place in a trace that it was received at. */
+export interface NewRequest extends Partial<TraceContext> {
   readonly input: DeletionInput;
   readonly workflowId: string;
   /** Users only. */
@@ -12,7 +13,6 @@ export interface NewRequest {
   readonly source?: string;
   readonly reason?: string;
   readonly requestedBy?: string;
-  readonly traceparent?: string;
   /** The message's own time. */
   readonly requestedAt: Date;
   /** Sent when the request is new. */
@@ -51,12 +51,12 @@ const KNOWN = 'd.status, d.claimed_run IS NOT NULL AS claimed, d.input, d.workfl
 const INSERT_NEW = `
   WITH asked AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS a("requestId" text, kind text, "workflowId" text, "subjectRef" text, "userId" text,
       "tenantId" text, "serviceType" text, "instanceId" text, source text, reason text, "requestedBy" text, "gdprMode" boolean, "dryRun" boolean,
-      "traceId" text, traceparent text, input jsonb, "requestedAt" timestamptz, "dueInMs" float8)),
+      "traceId" text, traceparent text, tracestate text, input jsonb, "requestedAt" timestamptz, "dueInMs" float8)),
   received AS (
     INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, tenant_id, service_type, service_instance_id,
-      source, reason, requested_by, gdpr_mode, dry_run, trace_id, traceparent, input, requested_at, due_at, events, generation)
+      source, reason, requested_by, gdpr_mode, dry_run, trace_id, traceparent, tracestate, input, requested_at, due_at, events, generation)
     SELECT "requestId", kind, "workflowId", "subjectRef", "userId", "tenantId", "serviceType", "instanceId", source, reason, "requestedBy",
-      "gdprMode", "dryRun", "traceId", traceparent, input, "requestedAt", now() + "dueInMs" * interval '1 millisecond', 1,
+      "gdprMode", "dryRun", "traceId", traceparent, tracestate, input, "requestedAt", now() + "dueInMs" * interval '1 millisecond', 1,
       coalesce((SELECT generation FROM services s WHERE s.tenant_id = "tenantId" AND s.service_instance_id = "instanceId"), 0)
     FROM asked
     ON CONFLICT (request_id) DO NOTHING
@@ -110,10 +110,10 @@ export async function receive(database: Queryable, request: NewRequest): Promise
 const rowsOf = async (database: Queryable, requestIds: readonly string[]): Promise<Known[]> =>
   requestIds.length === 0 ? [] : database.rows<Known>(`SELECT d.request_id, ${KNOWN} FROM deletions d WHERE d.request_id = ANY($1)`, [requestIds]);
 
-function rowOf({ input, workflowId, userId, source, reason, requestedBy, traceparent, requestedAt }: NewRequest): Record<string, unknown> {
+function rowOf({ input, workflowId, userId, source, reason, requestedBy, traceparent, tracestate, requestedAt }: NewRequest): Record<string, unknown> {
   const { requestId, subject, gdprMode, dryRun, traceId, policy } = input;
   return {
-    requestId, workflowId, userId, source, reason, requestedBy, traceparent, gdprMode, dryRun, traceId, input, requestedAt, ...idsOf(subject),
+    requestId, workflowId, userId, source, reason, requestedBy, traceparent, tracestate, gdprMode, dryRun, traceId, input, requestedAt, ...idsOf(subject),
     kind: subject.kind,
     subjectRef: subject.kind === 'user' ? subject.subjectRef : undefined,
     serviceType: subject.kind === 'service' ? subject.serviceType : undefined,

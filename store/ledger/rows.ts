@@ -25,7 +25,9 @@ export interface Deletion {
   readonly gdprMode: boolean;
   readonly dryRun: boolean;
   readonly traceId: string;
+  /** The place in a trace that it was received at. */
   readonly traceparent: string | null;
+  readonly tracestate: string | null;
   readonly input: DeletionInput;
   readonly status: DeletionStatus;
   readonly attempt: number;

@@ -78,9 +78,9 @@ export interface LinkedDeletion {
 /** Enters it into the ledger with its first timeline entry. */
 export function insertLinked(tx: Transaction, { input, workflowId, subjectRef, userId, linkedTo, cause }: LinkedDeletion): void {
   tx.write(
-    `INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, source, reason, gdpr_mode, dry_run, trace_id, traceparent,
+    `INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, source, reason, gdpr_mode, dry_run, trace_id, traceparent, tracestate,
        input, requested_at, due_at, events, linked_to)
-     SELECT $1, 'user', $2, $3, $4, 'expunge', $5, $6, false, $7, traceparent, $8, now(), now() + $9 * interval '1 millisecond', 1, $10
+     SELECT $1, 'user', $2, $3, $4, 'expunge', $5, $6, false, $7, traceparent, tracestate, $8, now(), now() + $9 * interval '1 millisecond', 1, $10
      FROM deletions WHERE request_id = $10`,
     [input.requestId, workflowId, subjectRef, userId, cause, input.gdprMode, input.traceId, JSON.stringify(input), input.policy.dueInMs, linkedTo],
   );

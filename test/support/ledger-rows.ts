@@ -14,7 +14,7 @@ const input: DeletionInput = {
 export const aDeletion = (more: Partial<Deletion> = {}): Deletion => ({
   requestId: 'uuid-1234', kind: 'user', workflowId: 'user-deletion/v1.0000000000', subjectRef: 'v1.0000000000', userId: 'user_888',
   tenantId: null, serviceType: null, serviceInstanceId: null, emptying: null, generation: 0, source: 'account-service', reason: 'gdpr_request', requestedBy: null,
-  gdprMode: true, dryRun: false, traceId: 'trace-1', traceparent: null, input, status: 'PENDING', attempt: 0, jobId: null, claimedRun: null, step: 0, answers: [], held: false,
+  gdprMode: true, dryRun: false, traceId: 'trace-1', traceparent: null, tracestate: null, input, status: 'PENDING', attempt: 0, jobId: null, claimedRun: null, step: 0, answers: [], held: false,
   failureCode: null, failureMessage: null, duplicateOf: null, outcome: null, notifications: 0, events: 1, airflowRunId: null, counts: null, expected: null, linkedTo: null,
   requestedAt: NOW, receivedAt: NOW, sentAt: null, parkedAt: null, completedAt: null, durationMs: null, dueAt: new Date('2026-03-13T10:00:00Z'), updatedAt: NOW,
   ...more,
@@ -29,7 +29,7 @@ export const anAttempt = (more: Partial<Attempt> = {}): Attempt => ({
 
 /** An active tenant. */
 export const aTenant = (more: Partial<Tenant> = {}): Tenant => ({
-  tenantId: 't-1', status: 'ACTIVE', emptyings: 0, gdprDeletions: 0, otherDeletions: 0, lastTraceId: null, emptiedAt: null, erasedAt: null, ...more,
+  tenantId: 't-1', status: 'ACTIVE', emptyings: 0, gdprDeletions: 0, otherDeletions: 0, lastTraceId: null, lastTraceparent: null, lastTracestate: null, emptiedAt: null, erasedAt: null, ...more,
 });
 
 /** An active service that depends on another. */

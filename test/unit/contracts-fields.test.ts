@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeJsonObject, derivedId, incomingId, MessageFault, normaliseTime, parseUserDeletionRequest, personId, storableText, traceparentOf } from '../../contracts/topics/index.js';
+import { decodeJsonObject, derivedId, incomingId, MessageFault, normaliseTime, parseUserDeletionRequest, personId, storableText } from '../../contracts/topics/index.js';
 
 const RESERVED = ['__proto__', 'constructor', 'prototype', '.', '..'];
 const ofChars = (chars: string, maxLength: number) => fc.string({ unit: fc.constantFrom(...Array.from(chars)), minLength: 1, maxLength }).filter((id) => !RESERVED.includes(id));
@@ -73,30 +73,4 @@ describe('JSON objects', () => {
       }
     }));
   });
-});
-
-describe('the trace of a message', () => {
-  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
-  const span = '00f067aa0ba902b7';
-  const short = '463ac35c9f6413ad';
-  it.each<[string, Record<string, Buffer | string | Buffer[]>, string | undefined]>([
-    ['traceparent', { traceparent: Buffer.from(`00-${trace}-${span}-01`) }, `00-${trace}-${span}-01`],
-    ['traceparent in capitals of its name', { Traceparent: `00-${trace}-${span}-00` }, `00-${trace}-${span}-00`],
-    ['a later version of traceparent', { traceparent: `cc-${trace}-${span}-01-more` }, `00-${trace}-${span}-01`],
-    ['b3', { b3: `${trace}-${span}-1-${span}` }, `00-${trace}-${span}-01`],
-    ['b3 for debugging', { b3: `${trace}-${span}-d` }, `00-${trace}-${span}-01`],
-    ['b3 with 64 bits', { b3: `${short}-${span}-0` }, `00-0000000000000000${short}-${span}-00`],
-    ['b3 without a decision', { b3: `${trace}-${span}` }, `00-${trace}-${span}-00`],
-    ['X-B3 headers', { 'X-B3-TraceId': trace.toUpperCase(), 'x-b3-spanid': span, 'X-B3-Sampled': '1' }, `00-${trace}-${span}-01`],
-    ['X-B3 flags', { 'X-B3-TraceId': trace, 'X-B3-SpanId': span, 'X-B3-Flags': '1' }, `00-${trace}-${span}-01`],
-    ['traceparent before b3', { b3: `${trace}-${span}-0`, traceparent: `00-${trace}-${span}-01` }, `00-${trace}-${span}-01`],
-    ['b3 behind a broken traceparent', { b3: `${trace}-${span}-1`, traceparent: 'nonsense' }, `00-${trace}-${span}-01`],
-    ['the last of several', { traceparent: [Buffer.from('x'), Buffer.from(`00-${trace}-${span}-01`)] }, `00-${trace}-${span}-01`],
-    ['nothing: a decision alone', { b3: '0' }, undefined],
-    ['nothing: zeros', { traceparent: `00-${'0'.repeat(32)}-${span}-01` }, undefined],
-    ['nothing: version ff', { traceparent: `ff-${trace}-${span}-01` }, undefined],
-    ['nothing: more than version 00 has', { traceparent: `00-${trace}-${span}-01-x` }, undefined],
-    ['nothing: capitals in traceparent', { traceparent: `00-${trace.toUpperCase()}-${span}-01` }, undefined],
-    ['nothing at all', {}, undefined],
-  ])('comes from %s', (_, headers, expected) => expect(traceparentOf(headers)).toBe(expected));
 });
