@@ -38,9 +38,8 @@ def _fail(context, error: Exception):
 def _traced(context):
     """The task's span. A task that ends as skipped has not failed; the others' errors pass through here before they become Airflow's."""
     run, ti = context["dag_run"], context["ti"]
-    with tracing_from(os.environ) as tracing:
-        with tracing.task(ti.task_id, run.dag_id, run.run_id, run.conf or {}, ti.try_number) as span:
-            yield tracing, span
+    with tracing_from(os.environ) as tracing, tracing.task(ti.task_id, run.dag_id, run.run_id, run.conf or {}, ti.try_number) as span:
+        yield tracing, span
 
 
 def _check_fence() -> str:

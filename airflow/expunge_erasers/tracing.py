@@ -95,7 +95,8 @@ class Tracing:
     @contextmanager
     def _span(self, name: str, kind: str, carrier: Mapping[str, Any], attributes: Mapping[str, Any]) -> Iterator[Span]:
         given = {key: carrier[key] for key in ("traceparent", "tracestate") if isinstance(carrier.get(key), str)}
-        if self._provider is None:
+        # Of a run that belongs to no trace nobody knows whose it is.
+        if self._provider is None or "traceparent" not in given:
             yield Span(None, given)
             return
         from opentelemetry import trace

@@ -46,7 +46,8 @@ def main() -> int:
         publisher = settings.publisher(timeout_s=30)
         engine = None if options.answer_only else _engine(settings, os.environ)
         tracing = tracing_from(os.environ)
-        scheduler = Scheduler(_specs(settings, options), knobs, publisher, engine, StateFile(options.state) if options.state else None, tracing)
+        state = StateFile(options.state) if options.state else None
+        scheduler = Scheduler(_specs(settings, options), knobs, publisher, engine, state, tracing)
         server = Server((options.host, options.port), scheduler, knobs, _credentials(os.environ))
     except (ConfigError, OSError) as error:
         print(f"The simulator cannot start. {error}", file=sys.stderr)

@@ -36,7 +36,15 @@ class Dag:
 class Scheduler:
     """All DAGs and runs. Every public method is safe to call from any thread."""
 
-    def __init__(self, specs: list[DagSpec], knobs: Knobs, publisher: Publisher, engine: Engine | None, state: StateFile | None = None, tracing: Tracing | None = None):
+    def __init__(
+        self,
+        specs: list[DagSpec],
+        knobs: Knobs,
+        publisher: Publisher,
+        engine: Engine | None,
+        state: StateFile | None = None,
+        tracing: Tracing | None = None,
+    ):
         self.dags = {spec.dag_id: Dag(spec, spec.caps.max_active_runs) for spec in specs}
         self.runs: dict[tuple[str, str], Run] = {}
         self.counts: Counter[str] = Counter()

@@ -60,9 +60,12 @@ def opened(collector: Collector) -> Tracing:
 
 def test_a_task_stands_under_the_place_in_its_conf_and_what_it_sends_under_the_task(collector: Collector) -> None:
     pytest.importorskip("opentelemetry.sdk")
-    with opened(collector) as tracing, tracing.task("publish_result", "user_cleanup_dag", "del_req_1", CONF, 2) as task:
-        with tracing.send("airflow.pipeline.result", "del_req_1", task.place) as sent:
-            carried = sent.carried(CONF)
+    with (
+        opened(collector) as tracing,
+        tracing.task("publish_result", "user_cleanup_dag", "del_req_1", CONF, 2) as task,
+        tracing.send("airflow.pipeline.result", "del_req_1", task.place) as sent,
+    ):
+        carried = sent.carried(CONF)
     result, run = collector.spans()
     assert (run.name, result.name) == ("publish_result user_cleanup_dag", "send airflow.pipeline.result")
     assert run.trace_id.hex() == result.trace_id.hex() == TRACE
@@ -91,6 +94,12 @@ def test_of_an_error_the_class_is_told_and_a_revoked_job_is_no_error(collector: 
     assert b"ann@example.com" not in b"".join(collector.bodies)
 
 
+def test_a_run_that_belongs_to_no_trace_has_no_spans(collector: Collector) -> None:
+    with opened(collector) as tracing, tracing.task("erase", "dag", "run", {"user_id": "ann"}, 1) as task:
+        task.say(outcome="done")
+    assert collector.bodies == []
+
+
 def test_without_a_collector_the_place_is_handed_on_as_it_came() -> None:
     for env in ({}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}):
         with tracing_from(env) as tracing, tracing.task("erase", "dag", "run", CONF, 1) as task:
@@ -100,8 +109,11 @@ def test_without_a_collector_the_place_is_handed_on_as_it_came() -> None:
             assert task.carried({"a": 1}) == {"a": 1}
 
 
-def test_where_opentelemetry_is_not_installed_it_is_said_and_nothing_is_made(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_opentelemetry_is_missing_it_is_said_and_nothing_is_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with tracing_from({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}) as tracing, tracing.task("erase", "dag", "run", CONF, 1) as task:
+    tracing = tracing_from({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+    with tracing.task("erase", "dag", "run", CONF, 1) as task:
         assert task.place == PLACE
     assert "pip install" in caplog.text

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { startStack, type RunningStack } from '../../stack/start.js';
+import { startOtlpReceiver, type OtlpReceiver } from './otlp-receiver.js';
 import { expunge } from './run-program.js';
 
 declare module 'vitest' {
@@ -11,6 +12,8 @@ declare module 'vitest' {
     stack: Readonly<Record<string, string>>;
     /** Where its logs are, and those of what tests start beside it: kept for a few runs. */
     stackDir: string;
+    /** Where spans may be sent: an OTLP endpoint of the tests' own, which Airflow and its simulator send theirs to. */
+    collector: string;
   }
 }
 
@@ -21,6 +24,7 @@ const runs = fileURLToPath(new URL('../../.stack/tests/', import.meta.url));
 
 interface Shared {
   readonly dir: string;
+  readonly collector: Promise<OtlpReceiver>;
   readonly starting: Promise<RunningStack>;
   users: number;
 }
@@ -45,11 +49,11 @@ async function forgetOldRuns(): Promise<void> {
   await Promise.all(old.map((run) => rm(join(runs, run), { recursive: true, force: true })));
 }
 
-async function startOnce(kind: Kind, dir: string): Promise<RunningStack> {
+async function startOnce(kind: Kind, dir: string, collector: Promise<OtlpReceiver>): Promise<RunningStack> {
   await forgetOldRuns();
   const whole = kind !== 'parts';
   const stack = await startStack({
-    environment: { ...process.env, ...(whole && { ERASERS_FILE: fileURLToPath(new URL('./erasers.yaml', import.meta.url)) }) },
+    environment: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: (await collector).url, OTEL_BSP_SCHEDULE_DELAY: '200', ...(whole && { ERASERS_FILE: fileURLToPath(new URL('./erasers.yaml', import.meta.url)) }) },
     parts: ['temporal', 'kafka', 'postgres', ...(whole ? (['airflow'] as const) : [])],
     ...(whole && { airflow: kind === 'real' ? ('real' as const) : ('simulated' as const) }),
     durability: 'throwaway',
@@ -78,16 +82,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const kind = kindFor(project.name);
   const stacks = (holder.expungeTestStacks ??= new Map<Kind, Shared>());
   const dir = join(runs, `${nameOf(new Date())}-${process.pid}-${kind}`);
-  const shared = stacks.get(kind) ?? { dir, starting: startOnce(kind, dir), users: 0 };
+  const begin = (): Shared => {
+    const collector = startOtlpReceiver();
+    return { dir, collector, starting: startOnce(kind, dir, collector), users: 0 };
+  };
+  const shared = stacks.get(kind) ?? begin();
   stacks.set(kind, shared);
   shared.users++;
   const stack = await shared.starting;
   project.provide('stack', stack.env);
   project.provide('stackDir', shared.dir);
+  project.provide('collector', (await shared.collector).url);
   return async () => {
     shared.users--;
     if (shared.users > 0) return;
     stacks.delete(kind);
     await stack.stop();
+    await (await shared.collector).close();
   };
 }

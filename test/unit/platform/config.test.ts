@@ -178,3 +178,28 @@ describe('the table', () => {
     expect(between?.trim()).toBe(renderConfigTable());
   });
 });
+
+describe('tracing', () => {
+  test('is off until a collector is named, and while the SDK is disabled', () => {
+    expect(load({}).tracing).toBeUndefined();
+    expect(load({ OTEL_TRACES_SAMPLER: 'always_on', OTEL_SERVICE_NAME: 'x' }).tracing).toBeUndefined();
+    expect(load({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_SDK_DISABLED: 'true' }).tracing).toBeUndefined();
+  });
+
+  test('takes OpenTelemetry’s own variables', () => {
+    expect(load({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' }).tracing).toEqual({
+      url: 'http://collector:4318/v1/traces', headers: {}, timeoutMs: 10_000, serviceName: 'expunge', resourceAttributes: {},
+      sampler: { name: 'parentbased_always_on', ratio: 1 }, scheduleDelayMs: 5_000, maxQueueSize: 2_048,
+    });
+    expect(load({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://other/traces', OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%20b, x=1=2',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test', OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25',
+    }).tracing).toMatchObject({ url: 'https://other/traces', headers: { 'api-key': 'a b', x: '1=2' }, resourceAttributes: { 'deployment.environment.name': 'test' }, sampler: { name: 'parentbased_traceidratio', ratio: 0.25 } });
+  });
+
+  test('names what it cannot do, and repeats no key', () => {
+    const { message, faults } = faultsOf(() => load({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_HEADERS: 'secret', OTEL_TRACES_SAMPLER: 'jaeger_remote', OTEL_TRACES_SAMPLER_ARG: '10%' }));
+    expect(faults.map(({ variable }) => variable)).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG']);
+    expect(message).not.toContain('secret');
+  });
+});
