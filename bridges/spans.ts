@@ -1,9 +1,10 @@
-import { headerText, traceContext, traceContextOf, traceIdInBody, type TraceContext } from '../contracts/topics/index.js';
+import { headerText, traceContextOf, traceIdInBody, type TraceContext } from '../contracts/topics/index.js';
 import type { IncomingMessage, MessageHandler, OutgoingRecord } from '../bus/messages.js';
 import type { Producer, SendResult } from '../bus/producer.js';
 import { consumerGroup } from '../contracts/names/index.js';
 import type { Role } from '../platform/roles.js';
 import { inSpan, isTracing, openSpan, SpanKind, type Attributes, type Place } from '../platform/tracing/spans.js';
+import { placeIn } from './temporal-spans.js';
 
 /** Finds the place of a message whose headers name none. */
 export type FindPlace = (message: IncomingMessage) => Promise<TraceContext | undefined>;
@@ -29,12 +30,6 @@ const received = (role: Role, { topic, partition, offset, attempt }: IncomingMes
   'messaging.consumer.group.name': consumerGroup(role),
   ...(attempt > 1 && { 'expunge.delivery_attempt': attempt }),
 });
-
-/** The place that a row of the outbox, or another record that is to be sent, carries. */
-export const placeIn = (headers: Readonly<Record<string, unknown>> | undefined): TraceContext | undefined => {
-  const { traceparent, tracestate } = headers ?? {};
-  return traceContext(typeof traceparent === 'string' ? traceparent : undefined, typeof tracestate === 'string' ? tracestate : undefined);
-};
 
 /**
  * Sends records, each that is in a trace under a span of its own, which goes out in its headers in place of the one that it was written at.
@@ -68,7 +63,3 @@ const sending = ({ topic, headers }: OutgoingRecord): Attributes => {
     ...(eventId !== undefined && { 'messaging.message.id': eventId }),
   };
 };
-
-/** Asks Temporal for something under a span, named as Temporal's own SDKs name it: `StartWorkflow:userDeletion`. */
-export const askingTemporal = <T>(operation: 'StartWorkflow' | 'SignalWorkflow' | 'SignalWithStartWorkflow', name: string, workflowId: string, ask: () => Promise<T>, place?: TraceContext): Promise<T> =>
-  inSpan(`${operation}:${name}`, { kind: SpanKind.CLIENT, place, attributes: { temporalWorkflowID: workflowId } }, ask);

@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { SIGNALS, WORKFLOW_TYPES, type DeletionInput, type JoinSignal } from '../../contracts/names/index.js';
-import { askingTemporal } from '../spans.js';
+import { askingTemporal } from '../temporal-spans.js';
 import { deletionStart } from '../workflow-starts.js';
 
 /** What a request became at Temporal. */

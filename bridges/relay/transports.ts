@@ -3,7 +3,8 @@ import { RecordRefused } from '../../bus/producer-errors.js';
 import type { Producer } from '../../bus/producer.js';
 import { SIGNALS, WORKFLOW_TYPES, type JoinSignal, type VerificationInput } from '../../contracts/names/index.js';
 import type { UnsentRow } from '../../store/outbox.js';
-import { askingTemporal, placeIn, sendTraced } from '../spans.js';
+import { sendTraced } from '../spans.js';
+import { askingTemporal, placeIn } from '../temporal-spans.js';
 import { deletionStart, tenantStart, verificationStart, type StartDetails } from '../workflow-starts.js';
 
 /** What became of a row: sent; refused for what it is; or not sent because the other side is out. */

@@ -4,7 +4,7 @@ import type { StartRole } from '../../platform/roles.js';
 import { connectClient } from '../../platform/temporal.js';
 import { consumeAs, kafkaFor } from '../bus-connection.js';
 import { openLedger } from '../ledger-connection.js';
-import { askingTemporal } from '../spans.js';
+import { askingTemporal } from '../temporal-spans.js';
 import { createResultHandler, type SignalResult } from './handle-result.js';
 
 const PATIENCE_MS = 60_000;

@@ -3,7 +3,7 @@ import { context, diag, DiagLogLevel, trace, type DiagLogger } from '@openteleme
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type Sampler } from '@opentelemetry/sdk-trace';
+import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type Sampler } from '@opentelemetry/sdk-trace';
 import type { TracingConfig } from '../config-tracing.js';
 import type { Log } from '../log.js';
 import { setTracing, takeWantedTraceId } from './spans.js';
@@ -53,7 +53,7 @@ function samplerOf({ name, ratio }: TracingConfig['sampler']): Sampler {
 }
 
 /** A request whose traceId can be that of a trace has its trace under it. */
-function traceIdsAsWanted(): RandomIdGenerator {
+function traceIdsAsWanted(): IdGenerator {
   const random = new RandomIdGenerator();
   return { generateSpanId: () => random.generateSpanId(), generateTraceId: () => takeWantedTraceId() ?? random.generateTraceId() };
 }

@@ -1,4 +1,4 @@
-import { context, createTraceState, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes, type Context, type Span } from '@opentelemetry/api';
+import { context, createTraceState, ROOT_CONTEXT, SpanStatusCode, trace, TraceFlags, type Attributes, type Context, type Span, type SpanKind } from '@opentelemetry/api';
 import { partsOf, traceContext, type TraceContext } from '../../contracts/topics/trace-context.rules.js';
 import { failureOf } from './failure.rules.js';
 

@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { openHouse, type House } from '../support/house.js';
 import { fresh, provision, serviceRequest, userRequest, whenStatus } from '../support/house-scenes.js';
+import { namesOf, treeOf, whenTrace } from '../support/traces.js';
 import { waitFor } from '../support/wait-for.js';
 
 let house: House;
 beforeAll(async () => {
-  house = await openHouse({ airflowIs: 'real', env: { RESULT_TIMEOUT: '240s' } });
+  house = await openHouse({ airflowIs: 'real', env: { RESULT_TIMEOUT: '240s', OTEL_EXPORTER_OTLP_ENDPOINT: inject('collector'), OTEL_BSP_SCHEDULE_DELAY: '200' } });
 });
 afterAll(() => house.close());
 
@@ -40,6 +42,22 @@ describe('on the real Airflow', () => {
     expect(await house.data.ofService(tenantId, 'srv-1')).toEqual([]);
     expect(await house.data.ofService(tenantId, 'srv-10')).toHaveLength(2);
     expect(await house.data.ofService(`${tenantId}0`, 'srv-1')).toHaveLength(2);
+  });
+
+  test('its tasks have their spans in the tree of the deletion, and its result goes on from them', async () => {
+    const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+    const userId = fresh('user');
+    await house.data.addUser(userId);
+    const { requestId, ...message } = userRequest(userId);
+    await house.send({ ...message, headers: { traceparent: `00-${traceId}-${spanId}-01` } });
+    await whenStatus(house, requestId, 'COMPLETED', DEADLINE_MS);
+    const spans = await whenTrace(inject('collector'), traceId, ['send airflow.pipeline.result', 'process airflow.pipeline.result', 'RunActivity:complete', 'send notifications.send']);
+    treeOf(spans, spanId);
+    const [post] = spans.filter(({ name }) => name === 'process airflow.pipeline.trigger');
+    const tasks = spans.filter(({ attributes }) => attributes['airflow.dag_id'] === 'user_cleanup_dag');
+    expect(namesOf(tasks)).toEqual(['check_fence user_cleanup_dag', 'erase user_cleanup_dag', 'publish_result user_cleanup_dag']);
+    for (const { parentId, failed, attributes } of tasks) expect([parentId, failed, attributes['airflow.try_number'], attributes['expunge.job_id']]).toEqual([post?.spanId, false, 1, `del_req_${requestId}`]);
+    expect(JSON.stringify(spans)).not.toContain(userId);
   });
 
   test('a dry run counts and erases nothing', async () => {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { ROLES } from '../../platform/roles.js';
+import { openTokenIssuer } from '../../stack/tokens.js';
 import { openHouse, type House } from '../support/house.js';
 import { fresh, provision, serviceRequest, userRequest, whenStatus } from '../support/house-scenes.js';
 import type { ReceivedSpan } from '../support/otlp-protobuf.js';
@@ -119,9 +121,11 @@ describe('the spans of one deletion form one tree', () => {
   test('of a request to the API, from the headers of its call', async () => {
     const { traceId, spanId } = newTrace();
     const userId = fresh('eve');
+    const issuer = await openTokenIssuer(dirname(house.env['API_JWKS_FILE'] ?? ''));
+    const token = await issuer.issue({ subject: 'carla', role: 'operator', expiresInMs: 60_000 });
     const response = await fetch(`${house.env['EXPUNGE_API_URL'] ?? ''}/api/v1/deletions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${house.env['EXPUNGE_API_TOKEN'] ?? ''}`, 'content-type': 'application/json', 'x-b3-traceid': traceId, 'x-b3-spanid': spanId, 'x-b3-sampled': '1' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-b3-traceid': traceId, 'x-b3-spanid': spanId, 'x-b3-sampled': '1' },
       body: JSON.stringify({ kind: 'user', userId, reason: 'gdpr_request' }),
     });
     expect(response.status).toBe(202);

@@ -57,7 +57,7 @@ function attributesOf(message: Message, field: number): ReceivedSpan['attributes
   return Object.fromEntries(many(message, field).map((pair) => {
     const value = many(pair, 2)[0] ?? new Map<number, Field[]>();
     const [text, flag, whole, fraction] = [1, 2, 3, 4].map((kind) => value.get(kind)?.[0]);
-    const fractionOf = (bits: Field): number => new DataView(new BigUint64Array([BigInt(bits as bigint)]).buffer).getFloat64(0, true);
+    const fractionOf = (bits: Field): number => new DataView(new BigUint64Array([bits as bigint]).buffer).getFloat64(0, true);
     const found = text !== undefined ? (text as Buffer).toString() : flag !== undefined ? flag === 1 : whole !== undefined ? Number(whole) : fraction !== undefined ? fractionOf(fraction) : '(of another type)';
     return [bytes(pair, 1).toString(), found];
   }));
