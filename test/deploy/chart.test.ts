@@ -11,6 +11,7 @@ import { consumerGroup, taskQueueFor } from '../../contracts/names/index.js';
 import { defaultCacheDir } from '../../stack/fetch/cache.js';
 import { runCommand } from '../../stack/fetch/commands.js';
 import { findHelm } from '../../stack/fetch/helm.js';
+import { readDashboard, rulesFiles, rulesOf, type Rule } from '../support/alert-rules.js';
 
 const chart = fileURLToPath(new URL('../../deploy/helm/expunge', import.meta.url));
 /** The oldest that the chart says it runs on, and the one whose schemas are kept. */
@@ -76,6 +77,9 @@ const podsOf = (manifests: readonly Manifest[]): { readonly manifest: Manifest; 
   manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job').map((manifest) => ({ manifest, pod: (manifest.spec as { template: { spec: PodSpec } }).template.spec }));
 const envOf = ({ containers: [{ env }] }: PodSpec): Record<string, string> =>
   Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? `secret ${valueFrom?.secretKeyRef.name ?? ''}/${valueFrom?.secretKeyRef.key ?? ''}`]));
+/** Counts beside the roles, and is none of them. */
+const EXPORTER = 'lag-exporter';
+const rolesOf = (manifests: readonly Manifest[]) => podsOf(ofKind(manifests, 'Deployment')).filter(({ manifest }) => componentOf(manifest) !== EXPORTER);
 const componentOf = ({ metadata }: Manifest): string => metadata.labels['app.kubernetes.io/component'] ?? '';
 
 describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
@@ -110,7 +114,7 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   });
 
   test('runs every role as a Deployment of its own, with probes that the process answers', async () => {
-    const deployments = podsOf(ofKind(await render(valuesOf(size)), 'Deployment'));
+    const deployments = rolesOf(await render(valuesOf(size)));
     expect(deployments.map(({ manifest }) => componentOf(manifest)).sort()).toEqual([...ROLES].sort());
     for (const { manifest, pod } of deployments) {
       const [container] = pod.containers;
@@ -119,8 +123,9 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
     }
   });
 
-  test('gives every role a configuration that it can read', async () => {
-    for (const { manifest, pod } of podsOf(await render(valuesOf(size)))) {
+  test('gives every role a configuration that it can read, and the API by what it knows its callers', async () => {
+    const manifests = await render(valuesOf(size));
+    for (const { manifest, pod } of [...rolesOf(manifests), ...podsOf(ofKind(manifests, 'Job'))]) {
       const env = envOf(pod);
       const strangers = Object.keys(env).filter((name) => !(name in VARIABLES) && !name.startsWith('TEMPORAL_') && name !== 'TSX_DISABLE_CACHE');
       expect(strangers).toEqual([]);
@@ -130,6 +135,7 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
       const roles = manifest.kind === 'Deployment' ? [componentOf(manifest) as Role] : [];
       const config = loadConfig(filled, { roles });
       if (manifest.kind === 'Deployment') expect(config.health).toEqual({ host: '0.0.0.0', port: 8081 });
+      if (componentOf(manifest) === 'api') expect(config.api).toMatchObject({ host: '0.0.0.0', auth: { jwks: { url: expect.stringMatching(/^https:/) as unknown } } });
       if (pod.terminationGracePeriodSeconds !== undefined) expect(config.shutdownTimeoutMs).toBeLessThan(pod.terminationGracePeriodSeconds * 1_000);
     }
   });
@@ -137,21 +143,22 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   test('holds no secret: what is one by the README comes from a Secret', async () => {
     for (const { pod } of podsOf(await render(valuesOf(size)))) {
       const { containers: [{ env }] } = pod;
-      for (const { name, value } of env) expect(value === undefined || !/URL$|PEPPER|PASSWORD|TOKEN|KEY$/.test(name) || /^https?:\/\/[^@]*$/.test(value), name).toBe(true);
+      for (const { name, value } of env ?? []) expect(value === undefined || !/URL$|PEPPER|PASSWORD|TOKEN|KEY$/.test(name) || /^https?:\/\/[^@]*$/.test(value), name).toBe(true);
     }
   });
 
   test('lets every pod be evicted, one at a time, and closes the network but for what is named', async () => {
     const manifests = await render(valuesOf(size));
-    const deployments = ofKind(manifests, 'Deployment').map(componentOf).sort();
+    const deployments = rolesOf(manifests).map(({ manifest }) => componentOf(manifest)).sort();
     expect(ofKind(manifests, 'PodDisruptionBudget').map(componentOf).sort()).toEqual(deployments);
     const policies = ofKind(manifests, 'NetworkPolicy');
     const [all] = policies.filter((policy) => componentOf(policy) === '');
     expect(all?.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [] });
-    expect(policies.map(componentOf).filter((component) => component !== '').sort()).toEqual([...deployments, 'setup', ...(size === 'large' ? ['release'] : [])].sort());
+    expect(policies.map(componentOf).filter((component) => component !== '').sort()).toEqual([...deployments, 'setup', ...(size === 'large' ? ['release', EXPORTER] : [])].sort());
     const ports = (component: string) => (policies.find((policy) => componentOf(policy) === component)?.spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports.map(({ port }) => port));
     expect(ports('worker')).toEqual([53, 53, 7233, 5432]);
     expect(ports('trigger')).toEqual(expect.arrayContaining([9093, 443]));
+    expect(ports('api')).toContain(443);
   });
 });
 
@@ -175,7 +182,7 @@ describe('the chart', () => {
   });
 
   test('takes no number of pods back from an autoscaler', async () => {
-    const large = ofKind(await render(valuesOf('large')), 'Deployment');
+    const large = rolesOf(await render(valuesOf('large'))).map(({ manifest }) => manifest);
     expect(large.filter(({ spec }) => (spec as { replicas?: number }).replicas !== undefined)).toEqual([]);
     const small = ofKind(await render(valuesOf('small')), 'Deployment');
     expect(small.filter(({ spec }) => (spec as { replicas?: number }).replicas === undefined)).toEqual([]);
@@ -187,8 +194,66 @@ describe('the chart', () => {
     [['--set', 'secrets.DATABASE_URL.name=x'], 'secrets.DATABASE_URL.key is not set'],
     [['--set', 'roles.worker.autoscaling.type=sometimes'], 'autoscaling'],
     [['--set', 'rolls.worker.replicas=1'], 'rolls'],
+    [['--set', 'lagExporter.enabled=true,config.KAFKA_BROKERS=k:9092,config.KAFKA_SASL_MECHANISM=plain,config.KAFKA_SASL_USERNAME=u'], 'neither config.KAFKA_SASL_PASSWORD nor secrets.KAFKA_SASL_PASSWORD is set'],
   ])('says what is wrong with %j', async (args, said) => {
+    await expect(render(['--set', 'config.API_JWKS_URL=https://login.example/keys,config.API_JWT_ISSUER=i,config.API_JWT_AUDIENCE=a', ...args])).rejects.toThrow(said);
+  });
+
+  test.each([
+    [[], 'config.API_JWKS_URL, config.API_JWT_ISSUER, config.API_JWT_AUDIENCE is not set: in a pod the API is open to others'],
+    [['--set', 'config.API_JWKS_URL=https://login.example/keys,config.API_JWT_ISSUER=https://login.example'], 'config.API_JWT_AUDIENCE is not set'],
+  ])('leaves no API open to whoever comes: %j', async (args, said) => {
     await expect(render(args)).rejects.toThrow(said);
+  });
+
+  test('asks for no keys of tokens where no API runs, and takes them from wherever variables come', async () => {
+    expect(rolesOf(await render(['--set', 'roles.api.enabled=false'])).map(({ manifest }) => componentOf(manifest))).not.toContain('api');
+    const jwks = ['--set', 'config.API_JWT_ISSUER=i,roles.api.env.API_JWKS_FILE=/etc/keys.json,secrets.API_JWT_AUDIENCE.name=s,secrets.API_JWT_AUDIENCE.key=k'];
+    expect(rolesOf(await render(jwks))).toHaveLength(ROLES.length);
+  });
+
+  test('brings monitoring only where it is asked for', async () => {
+    const kinds = (await render(valuesOf('small'))).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    expect(kinds.filter((name) => /PodMonitor|PrometheusRule|dashboard|exporter/.test(name))).toEqual([]);
+  });
+
+  test('brings the rules as they are kept and tested, with links to where the runbook is read, and none for a role that does not run', async () => {
+    const groupsOf = async (args: readonly string[]) => (ofKind(await render([...valuesOf('large'), ...args]), 'PrometheusRule')[0]?.spec as { groups: { name: string; rules: Rule[] }[] }).groups;
+    const rendered = (await groupsOf(['--set', 'monitoring.prometheusRule.runbookUrl=docs/operations.md'])).flatMap(({ rules }) => rules);
+    expect(rendered).toEqual(rulesFiles.flatMap(rulesOf));
+    const linked = (await groupsOf([])).flatMap(({ rules }) => rules).flatMap(({ annotations }) => annotations?.['runbook_url'] ?? []);
+    expect(linked.length).toBeGreaterThan(20);
+    expect(linked.filter((link) => !/^https:\/\/git\.example\/.*\/docs\/operations\.md#[a-z]+$/.test(link))).toEqual([]);
+    const without = (await groupsOf(['--set', 'roles.nova.enabled=false'])).flatMap(({ rules }) => rules);
+    expect(without.filter(({ labels }) => labels?.['role'] === 'nova')).toEqual([]);
+    expect(without).toHaveLength(rendered.length - 1);
+  });
+
+  test('brings the dashboard as it is kept, where Grafana’s sidecar finds it', async () => {
+    const [map] = ofKind(await render(valuesOf('large')), 'ConfigMap').filter(({ metadata }) => metadata.name.endsWith('-dashboard')) as unknown as { metadata: Manifest['metadata']; data: Record<string, string> }[];
+    expect(map?.metadata.labels['grafana_dashboard']).toBe('1');
+    expect(JSON.parse(map?.data['expunge.json'] ?? '')).toEqual(readDashboard());
+  });
+
+  test('has every pod with metrics scraped, on a port that it has', async () => {
+    const manifests = await render(valuesOf('large'));
+    const { podMetricsEndpoints, selector } = ofKind(manifests, 'PodMonitor')[0]?.spec as { podMetricsEndpoints: { port: string }[]; selector: { matchLabels: object; matchExpressions: { values: string[] }[] } };
+    expect(podMetricsEndpoints.map(({ port }) => port)).toEqual(['health', 'lag']);
+    expect(selector.matchExpressions[0]?.values.sort()).toEqual(ofKind(manifests, 'Job').map(componentOf).sort());
+    for (const { pod } of podsOf(ofKind(manifests, 'Deployment'))) expect((pod.containers[0] as unknown as { ports: { name: string }[] }).ports.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/^(health|lag)$/)]));
+  });
+
+  test('asks Kafka for the lag as the roles ask it, with the password from its Secret', async () => {
+    const manifests = await render(valuesOf('large'));
+    const [map] = ofKind(manifests, 'ConfigMap').filter(({ metadata }) => metadata.name.endsWith('-lag-exporter')) as unknown as { data: Record<string, string> }[];
+    const text = map?.data['application.conf'] ?? '';
+    for (const line of ['security.protocol = "SASL_SSL"', 'sasl.mechanism = "SCRAM-SHA-512"', 'ssl.truststore.location = "/etc/expunge/kafka/ca.crt"', 'group-whitelist = ["^expunge-.+$"]', '${KAFKA_SASL_PASSWORD}']) expect(text).toContain(line);
+    const [exporter] = podsOf(ofKind(manifests, 'Deployment')).filter(({ manifest }) => componentOf(manifest) === EXPORTER);
+    expect(envOf(exporter!.pod)).toEqual({ KAFKA_SASL_USERNAME: 'expunge', KAFKA_SASL_PASSWORD: 'secret expunge/kafka-password' });
+    expect(exporter!.pod.containers[0].volumeMounts.map(({ mountPath }) => mountPath)).toEqual(expect.arrayContaining(['/opt/docker/conf', '/etc/expunge/kafka']));
+    const plain = await render(['--set', 'roles.api.enabled=false,lagExporter.enabled=true,config.KAFKA_BROKERS=k:9092']);
+    expect(plain.flatMap(faultsOf)).toEqual([]);
+    expect(JSON.stringify(plain)).toContain('security.protocol = \\"PLAINTEXT\\"');
   });
 
   test('is of the release that it is kept with', () => {
