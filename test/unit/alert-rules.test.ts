@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ROLES } from '../../platform/roles.js';
 import { createMetrics } from '../../platform/metrics.js';
 import { dashboardQueries, readDashboard, readRulesFile, rulesFiles, rulesOf } from '../support/alert-rules.js';
+import { staleChartFiles } from '../support/chart-files.js';
 import { metricOf, metricsIn } from '../support/promql.js';
 
 interface TestFile {
@@ -78,6 +79,10 @@ test.each(rulesFiles)('%s: each alert is seen to be raised, and not to be raised
     expect(cases.some(({ exp_alerts: expected }) => expected.length > 0), `${alert} raised`).toBe(true);
     expect(cases.some(({ exp_alerts: expected }) => expected.length === 0), `${alert} not raised`).toBe(true);
   }
+});
+
+test('the chart holds the rules and the dashboard as they are (npm run write-chart-files)', async () => {
+  expect(await staleChartFiles()).toEqual([]);
 });
 
 describe('the dashboard', () => {
