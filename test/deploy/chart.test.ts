@@ -1,86 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Ajv, type ValidateFunction } from 'ajv';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
-import { loadConfig } from '../../platform/config.js';
-import { VARIABLES } from '../../platform/config-variables.js';
-import { ROLES, type Role } from '../../platform/roles.js';
+import { parse } from 'yaml';
 import { READ_TOPICS } from '../../bus/topics.js';
 import { consumerGroup, taskQueueFor } from '../../contracts/names/index.js';
-import { defaultCacheDir } from '../../stack/fetch/cache.js';
-import { runCommand } from '../../stack/fetch/commands.js';
-import { findHelm } from '../../stack/fetch/helm.js';
-import { readDashboard, rulesFiles, rulesOf, type Rule } from '../support/alert-rules.js';
+import { VARIABLES } from '../../platform/config-variables.js';
+import { loadConfig } from '../../platform/config.js';
+import { ROLES, type Role } from '../../platform/roles.js';
+import { chart, componentOf, envOf, EXPORTER, faultsOf, ofKind, openChart, podsOf, rolesOf, valuesOf, type Chart, type Manifest } from '../support/chart.js';
 
-const chart = fileURLToPath(new URL('../../deploy/helm/expunge', import.meta.url));
 /** The oldest that the chart says it runs on, and the one whose schemas are kept. */
 const KUBERNETES_VERSIONS = ['1.27.0', '1.33.0'];
 const SIZES = ['small', 'large'] as const;
 
-interface Env {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
-}
-interface Container {
-  readonly args: readonly string[];
-  readonly env: readonly Env[];
-  readonly securityContext: Record<string, unknown>;
-  readonly livenessProbe?: { readonly httpGet: { readonly path: string } };
-  readonly readinessProbe?: { readonly httpGet: { readonly path: string } };
-  readonly resources: { readonly requests?: object; readonly limits?: object };
-  readonly volumeMounts: readonly { readonly mountPath: string }[];
-}
-interface PodSpec {
-  readonly automountServiceAccountToken: boolean;
-  readonly securityContext: Record<string, unknown>;
-  readonly terminationGracePeriodSeconds?: number;
-  readonly containers: readonly [Container];
-}
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
-  /** What it says depends on its kind; the schemas check it. */
-  readonly spec: unknown;
-}
-
-let helm: (...args: string[]) => Promise<string>;
+let helm: Chart['helm'];
+let render: Chart['render'];
 beforeAll(async () => {
-  const context = { cacheDir: defaultCacheDir(process.env), environment: process.env, signal: new AbortController().signal, onFetching: () => console.log('building Helm with Go (once, some minutes)') };
-  const { command } = await findHelm(context);
-  helm = (...args) => runCommand(command, args, { env: process.env });
+  ({ helm, render } = await openChart());
 }, 900_000);
-
-const schemas = JSON.parse(readFileSync(new URL('../support/schemas/kubernetes.json', import.meta.url), 'utf8')) as { kinds: Record<string, object>; definitions: object };
-const ajv = new Ajv({ strict: false, allErrors: true });
-const validators = new Map<string, ValidateFunction>();
-/** What is wrong with a manifest by the schema of its kind. */
-function faultsOf(manifest: Manifest): string[] {
-  const name = `${manifest.apiVersion} ${manifest.kind}`;
-  const schema = schemas.kinds[name];
-  if (schema === undefined) return [`no schema of ${name} is kept`];
-  const validate = validators.get(name) ?? ajv.compile({ ...schema, definitions: schemas.definitions });
-  validators.set(name, validate);
-  const read: unknown = manifest;
-  return validate(read) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${name} ${manifest.metadata.name} ${instancePath} ${message ?? ''} ${JSON.stringify(params)}`);
-}
-
-const valuesOf = (size: string): string[] => ['-f', `${chart}/values-${size}.yaml`];
-async function render(args: readonly string[], kubernetes = '1.33.0'): Promise<Manifest[]> {
-  const text = await helm('template', 'test', chart, '--namespace', 'deletions', '--kube-version', kubernetes, ...args);
-  return parseAllDocuments(text).map((document) => document.toJS() as Manifest | null).filter((manifest) => manifest !== null);
-}
-const ofKind = (manifests: readonly Manifest[], kind: string): Manifest[] => manifests.filter((manifest) => manifest.kind === kind);
-const podsOf = (manifests: readonly Manifest[]): { readonly manifest: Manifest; readonly pod: PodSpec }[] =>
-  manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job').map((manifest) => ({ manifest, pod: (manifest.spec as { template: { spec: PodSpec } }).template.spec }));
-const envOf = ({ containers: [{ env }] }: PodSpec): Record<string, string> =>
-  Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? `secret ${valueFrom?.secretKeyRef.name ?? ''}/${valueFrom?.secretKeyRef.key ?? ''}`]));
-/** Counts beside the roles, and is none of them. */
-const EXPORTER = 'lag-exporter';
-const rolesOf = (manifests: readonly Manifest[]) => podsOf(ofKind(manifests, 'Deployment')).filter(({ manifest }) => componentOf(manifest) !== EXPORTER);
-const componentOf = ({ metadata }: Manifest): string => metadata.labels['app.kubernetes.io/component'] ?? '';
 
 describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   test('passes the linter', async () => {
@@ -210,50 +147,6 @@ describe('the chart', () => {
     expect(rolesOf(await render(['--set', 'roles.api.enabled=false'])).map(({ manifest }) => componentOf(manifest))).not.toContain('api');
     const jwks = ['--set', 'config.API_JWT_ISSUER=i,roles.api.env.API_JWKS_FILE=/etc/keys.json,secrets.API_JWT_AUDIENCE.name=s,secrets.API_JWT_AUDIENCE.key=k'];
     expect(rolesOf(await render(jwks))).toHaveLength(ROLES.length);
-  });
-
-  test('brings monitoring only where it is asked for', async () => {
-    const kinds = (await render(valuesOf('small'))).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
-    expect(kinds.filter((name) => /PodMonitor|PrometheusRule|dashboard|exporter/.test(name))).toEqual([]);
-  });
-
-  test('brings the rules as they are kept and tested, with links to where the runbook is read, and none for a role that does not run', async () => {
-    const groupsOf = async (args: readonly string[]) => (ofKind(await render([...valuesOf('large'), ...args]), 'PrometheusRule')[0]?.spec as { groups: { name: string; rules: Rule[] }[] }).groups;
-    const rendered = (await groupsOf(['--set', 'monitoring.prometheusRule.runbookUrl=docs/operations.md'])).flatMap(({ rules }) => rules);
-    expect(rendered).toEqual(rulesFiles.flatMap(rulesOf));
-    const linked = (await groupsOf([])).flatMap(({ rules }) => rules).flatMap(({ annotations }) => annotations?.['runbook_url'] ?? []);
-    expect(linked.length).toBeGreaterThan(20);
-    expect(linked.filter((link) => !/^https:\/\/git\.example\/.*\/docs\/operations\.md#[a-z]+$/.test(link))).toEqual([]);
-    const without = (await groupsOf(['--set', 'roles.nova.enabled=false'])).flatMap(({ rules }) => rules);
-    expect(without.filter(({ labels }) => labels?.['role'] === 'nova')).toEqual([]);
-    expect(without).toHaveLength(rendered.length - 1);
-  });
-
-  test('brings the dashboard as it is kept, where Grafana’s sidecar finds it', async () => {
-    const [map] = ofKind(await render(valuesOf('large')), 'ConfigMap').filter(({ metadata }) => metadata.name.endsWith('-dashboard')) as unknown as { metadata: Manifest['metadata']; data: Record<string, string> }[];
-    expect(map?.metadata.labels['grafana_dashboard']).toBe('1');
-    expect(JSON.parse(map?.data['expunge.json'] ?? '')).toEqual(readDashboard());
-  });
-
-  test('has every pod with metrics scraped, on a port that it has', async () => {
-    const manifests = await render(valuesOf('large'));
-    const { podMetricsEndpoints, selector } = ofKind(manifests, 'PodMonitor')[0]?.spec as { podMetricsEndpoints: { port: string }[]; selector: { matchLabels: object; matchExpressions: { values: string[] }[] } };
-    expect(podMetricsEndpoints.map(({ port }) => port)).toEqual(['health', 'lag']);
-    expect(selector.matchExpressions[0]?.values.sort()).toEqual(ofKind(manifests, 'Job').map(componentOf).sort());
-    for (const { pod } of podsOf(ofKind(manifests, 'Deployment'))) expect((pod.containers[0] as unknown as { ports: { name: string }[] }).ports.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/^(health|lag)$/)]));
-  });
-
-  test('asks Kafka for the lag as the roles ask it, with the password from its Secret', async () => {
-    const manifests = await render(valuesOf('large'));
-    const [map] = ofKind(manifests, 'ConfigMap').filter(({ metadata }) => metadata.name.endsWith('-lag-exporter')) as unknown as { data: Record<string, string> }[];
-    const text = map?.data['application.conf'] ?? '';
-    for (const line of ['security.protocol = "SASL_SSL"', 'sasl.mechanism = "SCRAM-SHA-512"', 'ssl.truststore.location = "/etc/expunge/kafka/ca.crt"', 'group-whitelist = ["^expunge-.+$"]', '${KAFKA_SASL_PASSWORD}']) expect(text).toContain(line);
-    const [exporter] = podsOf(ofKind(manifests, 'Deployment')).filter(({ manifest }) => componentOf(manifest) === EXPORTER);
-    expect(envOf(exporter!.pod)).toEqual({ KAFKA_SASL_USERNAME: 'expunge', KAFKA_SASL_PASSWORD: 'secret expunge/kafka-password' });
-    expect(exporter!.pod.containers[0].volumeMounts.map(({ mountPath }) => mountPath)).toEqual(expect.arrayContaining(['/opt/docker/conf', '/etc/expunge/kafka']));
-    const plain = await render(['--set', 'roles.api.enabled=false,lagExporter.enabled=true,config.KAFKA_BROKERS=k:9092']);
-    expect(plain.flatMap(faultsOf)).toEqual([]);
-    expect(JSON.stringify(plain)).toContain('security.protocol = \\"PLAINTEXT\\"');
   });
 
   test('is of the release that it is kept with', () => {

@@ -19,8 +19,10 @@ type Schema = Record<string, unknown>;
 function strict(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(strict);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const { description: _, format, 'x-kubernetes-int-or-string': intOrString, ...rest } = schema as Schema;
+  const { description: _, format, 'x-kubernetes-int-or-string': intOrString, ...rest }: Schema = schema as Schema;
   if (format === 'int-or-string' || intOrString === true) return { type: ['string', 'integer'] };
+  // Go's way to say that letters of both cases are meant.
+  if (typeof rest['pattern'] === 'string' && rest['pattern'].includes('(?i)')) rest['pattern'] = rest['pattern'].replace('(?i)', '').replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
   const kept = Object.entries(rest).filter(([name]) => !name.startsWith('x-kubernetes-'));
   const inner = Object.fromEntries(kept.map(([name, value]) => [name, name === 'properties' ? Object.fromEntries(Object.entries(value as Schema).map(([field, of]) => [field, strict(of)])) : strict(value)]));
   return 'properties' in inner && !('additionalProperties' in inner) ? { ...inner, additionalProperties: false } : inner;
