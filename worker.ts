@@ -1,4 +1,4 @@
-import { DefaultLogger, Runtime, Worker, type LogEntry } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { activityInfo, Context } from '@temporalio/activity';
 import { createActivities } from './activities/create-activities.js';
 import type { ActivityEvents } from './activities/deps.js';
@@ -8,7 +8,7 @@ import { createReconcileActivities, type ReconcileEvents } from './activities/re
 import { localInventory } from './activities/subject-inventory.js';
 import { openLedger } from './bridges/ledger-connection.js';
 import { createRuns, mustSee } from './bridges/reconcile/runs.js';
-import { taskQueueFor } from './contracts/names/index.js';
+import { DELETION_KINDS, MENDS, OWNER_OF_KIND, SUBJECT_KINDS, taskQueueFor } from './contracts/names/index.js';
 import { isEntryPoint } from './platform/entry-point.js';
 import type { Log } from './platform/log.js';
 import type { Metrics } from './platform/metrics.js';
@@ -18,6 +18,7 @@ import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
 import { createSubjectRefs } from './platform/subject-ref.js';
 import { connectClient, connectWorker } from './platform/temporal.js';
+import { installTemporalRuntime } from './platform/temporal-runtime.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
 
 /** How long a workflow's next task waits for the worker that has the workflow in memory: half of the default, for one that was killed. */
@@ -31,7 +32,8 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
   const { config, log, metrics, stopping } = deps;
   const policies = loadPolicies(config);
   const subjectRefs = createSubjectRefs(config.subjectPeppers);
-  installRuntime(log);
+  const runtime = await installTemporalRuntime(log);
+  deps.health?.addMetrics("Temporal's SDK", () => runtime.metrics());
   const database = await openLedger('worker', deps);
   const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
 
@@ -107,18 +109,13 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
 /** Runs the product's workflows and activities. */
 export const startWorker = workerRole();
 
-/** Temporal's own words go into our log, in our form; there is one runtime per process. */
-function installRuntime(log: Log): void {
-  const write = (entry: LogEntry) => {
-    const level = entry.level === 'TRACE' || entry.level === 'DEBUG' ? 'debug' : (entry.level.toLowerCase() as 'info' | 'warn' | 'error');
-    log[level]({ ...entry.meta }, entry.message);
-  };
-  // The role's own signal handling stops the workers, in order with everything else.
-  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('INFO', write) });
-}
-
 /** Counts what activities tell; what a person must look at is logged as well. */
 export function activityEvents(metrics: Metrics, log: Log): ActivityEvents {
+  // Told from the beginning, so that the first one is seen to be more than none.
+  for (const kind of SUBJECT_KINDS) {
+    metrics.residual.inc({ kind }, 0);
+    metrics.ownerCountsFailed.inc({ owner: OWNER_OF_KIND[kind] }, 0);
+  }
   return {
     triggered: (kind, lane) => metrics.triggers.inc({ kind, lane }),
     ended: (kind, lane, status, durationMs) => {
@@ -149,6 +146,7 @@ export function activityEvents(metrics: Metrics, log: Log): ActivityEvents {
 
 /** Counts and logs what the reconciler tells: each mend is a thing that should not have been needed. */
 export function reconcileEvents(metrics: Metrics, log: Log): ReconcileEvents {
+  for (const kind of DELETION_KINDS) for (const mend of MENDS) metrics.reconcilerMended.inc({ kind, mend }, 0);
   return {
     looked: (rows) => metrics.reconcilerLooked.inc(rows),
     mended: (kind, mend, requestId, why) => {

@@ -1,10 +1,10 @@
-import { DELETION_KINDS, DELETION_STATUSES, isFinal } from '../contracts/names/index.js';
+import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES, isFinal, SUBJECT_KINDS } from '../contracts/names/index.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
-import type { LedgerStats } from '../store/ledger/read.js';
+import type { LedgerStats } from '../store/ledger/stats.js';
 
 export interface LedgerGauges {
-  readonly metrics: Pick<Metrics, 'inFlight' | 'overdue' | 'dueSoon'>;
+  readonly metrics: Pick<Metrics, (typeof GAUGES)[number]>;
   readonly readStats: () => Promise<LedgerStats>;
   /** Scrapes nearer to one another than this are answered from one count. */
   readonly maxAgeMs: number;
@@ -14,8 +14,12 @@ export interface LedgerGauges {
   readonly now?: () => number;
 }
 
+const GAUGES = ['inFlight', 'parkedNow', 'overdue', 'dueSoon', 'noProgress', 'tenantsUnknown', 'verdictsRecent', 'resurrectedRecent'] as const;
+/** The verdicts that somebody has to look at. */
+const VERDICTS_TO_LOOK_AT = ['RESIDUAL', 'UNVERIFIABLE'] as const;
+
 /**
- * Counts for the gauges in flight, overdue and due soon, made when they are asked for.
+ * What the ledger says of itself, counted when it is asked for: it outlives every process that might have counted.
  * While the ledger cannot be read the gauges are absent: an old number would say that all is well.
  * @returns what to call before each scrape; it does not throw.
  */
@@ -25,20 +29,11 @@ export function createLedgerGauges({ metrics, readStats, maxAgeMs, timeoutMs, lo
 
   const count = async (): Promise<void> => {
     try {
-      const { inFlight, overdue, dueSoon } = await within(timeoutMs, readStats());
-      for (const kind of DELETION_KINDS) {
-        for (const status of DELETION_STATUSES.filter((known) => !isFinal(known))) metrics.inFlight.set({ kind, status }, 0);
-      }
-      for (const { kind, status, count: found } of inFlight) metrics.inFlight.set({ kind, status }, found);
-      metrics.overdue.set(overdue);
-      metrics.dueSoon.set(dueSoon);
+      tell(metrics, await within(timeoutMs, readStats()));
       countedAt = now();
     } catch (error) {
       log.warn({ err: error }, 'the ledger cannot be counted; its gauges are left out');
-      // reset() alone would leave a 0 in gauges without labels.
-      metrics.inFlight.reset();
-      metrics.overdue.remove();
-      metrics.dueSoon.remove();
+      forget(metrics);
       countedAt = Number.NEGATIVE_INFINITY;
     } finally {
       counting = undefined;
@@ -49,6 +44,31 @@ export function createLedgerGauges({ metrics, readStats, maxAgeMs, timeoutMs, lo
     return (counting ??= count());
   };
 }
+
+/** What there is none of is told as 0, so that an alert sees the first. */
+function tell(metrics: LedgerGauges['metrics'], stats: LedgerStats): void {
+  for (const kind of DELETION_KINDS) {
+    for (const status of DELETION_STATUSES.filter((known) => !isFinal(known))) metrics.inFlight.set({ kind, status }, 0);
+    for (const code of FAILURE_CODES) metrics.parkedNow.set({ kind, code }, 0);
+  }
+  for (const { kind, status, count } of stats.inFlight) metrics.inFlight.set({ kind, status }, count);
+  for (const { kind, code, count } of stats.parked) metrics.parkedNow.set({ kind, code }, count);
+  metrics.overdue.set(stats.overdue);
+  metrics.dueSoon.set(stats.dueSoon);
+  metrics.noProgress.set(stats.noProgressSeconds);
+  metrics.tenantsUnknown.set(stats.tenantsUnknown);
+  for (const verdict of VERDICTS_TO_LOOK_AT) metrics.verdictsRecent.set({ verdict }, stats.verdicts[verdict] ?? 0);
+  for (const kind of SUBJECT_KINDS) metrics.resurrectedRecent.set({ kind }, stats.resurrected[kind] ?? 0);
+}
+
+function forget(metrics: LedgerGauges['metrics']): void {
+  for (const name of GAUGES) {
+    metrics[name].reset();
+    // reset() alone leaves a 0 in gauges without labels.
+    if (WITHOUT_LABELS.some((one) => one === name)) metrics[name].remove();
+  }
+}
+const WITHOUT_LABELS = ['overdue', 'dueSoon', 'noProgress', 'tenantsUnknown'] as const satisfies readonly (typeof GAUGES)[number][];
 
 async function within<T>(timeoutMs: number, result: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,9 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { kafkaFor } from '../bridges/bus-connection.js';
+import { periodically } from '../bridges/periodically.js';
 import { openLedger } from '../bridges/ledger-connection.js';
+import { topicSizes } from '../bus/admin.js';
 import type { KafkaClient } from '../bus/kafka.js';
 import { deadLetteredTopics } from '../bus/topics.js';
 import { createConnections } from '../client/connections.js';
@@ -10,8 +13,9 @@ import { isLoopback } from '../platform/loopback.rules.js';
 import { productVersion } from '../platform/product-version.js';
 import type { StartRole } from '../platform/roles.js';
 import { createSubjectRefs } from '../platform/subject-ref.js';
-import { readStats } from '../store/ledger/read.js';
+import { readStats } from '../store/ledger/stats.js';
 import { createTokenVerifier } from './access/token-verifier.js';
+import { createDeadLetterGauges } from './dead-letter-gauges.js';
 import { createDeadLetterShelf } from './dead-letters.js';
 import { createLedgerGauges } from './ledger-gauges.js';
 import { readsOf } from './reads.js';
@@ -22,6 +26,9 @@ import { createWrites } from './writes.js';
 const DUE_SOON_MS = 3 * 86_400_000;
 const GAUGES_MAX_AGE_MS = 3_000;
 const GAUGES_TIMEOUT_MS = 2_000;
+const DEAD_LETTERS_EVERY_MS = 30_000;
+/** A count that hangs in an outage is left behind after this. */
+const STOP_COUNTING_WITHIN_MS = 500;
 
 /**
  * Answers over HTTP. Without authentication it listens on loopback only. It reads on while Kafka and Temporal are away: they are needed
@@ -39,19 +46,24 @@ export const startApi: StartRole = async (deps) => {
   const verifyToken = auth && createTokenVerifier(auth);
   const database = await openLedger('api', deps);
   const connections = createConnections(() => config, log);
-  let kafka: KafkaClient | undefined;
+  let client: KafkaClient | undefined;
+  const kafka = (): KafkaClient => (client ??= kafkaFor('api', config, log));
+  const deadLettered = deadLetteredTopics(config.kafka.novaTopics);
   const { uiUrl, namespace } = config.temporal;
   const api = createApi({
     reads: readsOf(database, subjectRefs),
     writes: createWrites(connections),
-    deadLetters: createDeadLetterShelf({ kafka: () => (kafka ??= kafkaFor('api', config, log)), producer: () => connections.kafka(), topics: deadLetteredTopics(config.kafka.novaTopics) }),
+    deadLetters: createDeadLetterShelf({ kafka, producer: () => connections.kafka(), topics: deadLettered }),
     health, log, verifyToken, requestsPerMinute, corsOrigins,
     webUi: uiUrl === undefined ? undefined : { url: uiUrl, namespace },
     version: productVersion(),
+    metrics,
   });
   health.beforeScrape(createLedgerGauges({ metrics, readStats: () => readStats(database, DUE_SOON_MS), maxAgeMs: GAUGES_MAX_AGE_MS, timeoutMs: GAUGES_TIMEOUT_MS, log }));
+  const countDeadLetters = createDeadLetterGauges({ metrics, topics: deadLettered, sizes: (topics) => topicSizes(kafka(), topics) });
+  const deadLetterGauges = periodically(countDeadLetters, { name: 'counting dead letters', everyMs: DEAD_LETTERS_EVERY_MS, log });
   const close = async (): Promise<void> => {
-    await api.close();
+    await Promise.all([api.close(), Promise.race([deadLetterGauges.stop(), after(STOP_COUNTING_WITHIN_MS, undefined, { ref: false })])]);
     await connections.close();
     await database.close();
   };

@@ -6,9 +6,11 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Health } from '../platform/health.js';
 import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
 import { guard } from './access/guard.js';
 import type { VerifyToken } from './access/token-verifier.js';
 import { answerProblem, answerProblems } from './answer-problems.js';
+import { countAnswers } from './count-answers.js';
 import type { DeadLetterShelf } from './dead-letters.js';
 import { describeRoutes } from './openapi.js';
 import { answerOtherMethods } from './other-methods.js';
@@ -41,6 +43,8 @@ export interface ApiDeps {
   readonly webUi?: WebUi | undefined;
   /** Of the product, for the API's description. */
   readonly version?: string;
+  /** Counts the answers. */
+  readonly metrics?: Pick<Metrics, 'apiRequests'> | undefined;
 }
 
 /** Longer ids than the contract allows still reach the route, which says what is wrong with them. */
@@ -52,7 +56,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const CALLERS_COUNTED = 20_000;
 
 /** The API's routes; it does not listen yet. Answers are never to be cached: the fence must be asked anew each time. */
-export function createApi({ reads, writes, deadLetters, health, log, verifyToken, requestsPerMinute, corsOrigins = [], webUi, version = '0' }: ApiDeps): FastifyInstance {
+export function createApi({ reads, writes, deadLetters, health, log, verifyToken, requestsPerMinute, corsOrigins = [], webUi, version = '0', metrics }: ApiDeps): FastifyInstance {
   const loggerInstance: FastifyBaseLogger = log;
   const api = Fastify({
     loggerInstance,
@@ -71,6 +75,7 @@ export function createApi({ reads, writes, deadLetters, health, log, verifyToken
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' });
     done();
   });
+  if (metrics) countAnswers(api, metrics);
   answerProblems(api, log);
   if (corsOrigins.length > 0) void api.register(cors, { origin: [...corsOrigins], methods: ['GET', 'POST'], allowedHeaders: ['authorization', 'content-type'], exposedHeaders: ['location', 'retry-after'], maxAge: 600, strictPreflight: true });
   void api.register(rateLimit, { global: false, cache: CALLERS_COUNTED });

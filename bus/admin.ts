@@ -83,6 +83,18 @@ export interface Watermarks {
 export const watermarks = (kafka: KafkaClient, topic: string): Promise<readonly Watermarks[]> =>
   withAdmin(kafka, async (admin) => (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) })));
 
+/** How many messages topics hold, and how many they were ever given. Topics that do not exist are left out. */
+export const topicSizes = (kafka: KafkaClient, topics: readonly string[]): Promise<ReadonlyMap<string, { readonly kept: number; readonly end: number }>> =>
+  withAdmin(kafka, async (admin) => {
+    const known = new Set(await admin.listTopics());
+    const sizes = await Promise.all(topics.filter((topic) => known.has(topic)).map(async (topic) => {
+      const ends = await admin.fetchTopicOffsets(topic);
+      const sum = (field: 'low' | 'high'): number => ends.reduce((total, partition) => total + Number(partition[field]), 0);
+      return [topic, { kept: sum('high') - sum('low'), end: sum('high') }] as const;
+    }));
+    return new Map(sizes);
+  });
+
 /** What a group has committed of a topic, by partition; a partition without a commit is left out. */
 export const committedOffsets = (kafka: KafkaClient, groupId: string, topic: string): Promise<ReadonlyMap<number, bigint>> =>
   withAdmin(kafka, async (admin) => {

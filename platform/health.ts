@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { Log } from './log.js';
 
 /** One thing that must hold; a throw counts as no. */
 export type Check = () => boolean | Promise<boolean>;
@@ -16,6 +17,10 @@ export interface HealthAnswer {
 export interface Health {
   /** Adds what /readyz asks for. */
   addReadiness(name: string, check: Check): void;
+  /** What /readyz asks for, and whether it holds now. */
+  readiness(): Promise<Readonly<Record<string, boolean>>>;
+  /** Adds metrics that are counted elsewhere in this process, as Prometheus text under names of their own. While they cannot be read they are left out. */
+  addMetrics(name: string, read: () => Promise<string>): void;
   /** Adds what brings gauges up to date before /metrics is answered. A throw fails the scrape. */
   beforeScrape(refresh: () => Promise<void>): void;
   /** The answer for a path, or undefined when it is none of health's. */
@@ -38,25 +43,39 @@ async function holds(check: Check): Promise<boolean> {
 }
 
 /** Alive means that the process answers; ready that every readiness check holds. With no check yet, it is not ready. */
-export function createHealth({ registry }: { readonly registry: Registry }): Health {
+export function createHealth({ registry, log }: { readonly registry: Registry; readonly log?: Pick<Log, 'warn'> }): Health {
   const readiness = new Map<string, Check>();
+  const others = new Map<string, () => Promise<string>>();
   const refreshes: (() => Promise<void>)[] = [];
   const json = (status: number, value: unknown): HealthAnswer => ({ status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` });
+  const readOther = async ([name, read]: readonly [string, () => Promise<string>]): Promise<string> => {
+    try {
+      return await read();
+    } catch (error) {
+      log?.warn({ err: error, metrics: name }, 'some metrics cannot be read and are left out');
+      return '';
+    }
+  };
+  const holding = async (): Promise<Record<string, boolean>> =>
+    Object.fromEntries(await Promise.all([...readiness].map(async ([name, check]) => [name, await holds(check)] as const)));
   return {
     addReadiness: (name, check) => void readiness.set(name, check),
+    readiness: holding,
+    addMetrics: (name, read) => void others.set(name, read),
     beforeScrape: (refresh) => void refreshes.push(refresh),
     async answer(path) {
       switch (path) {
         case '/livez':
           return json(200, { live: true });
         case '/readyz': {
-          const checks = Object.fromEntries(await Promise.all([...readiness].map(async ([name, check]) => [name, await holds(check)] as const)));
+          const checks = await holding();
           const ready = readiness.size > 0 && Object.values(checks).every(Boolean);
           return json(ready ? 200 : 503, { ready, checks });
         }
-        case '/metrics':
-          await Promise.all(refreshes.map((refresh) => refresh()));
-          return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
+        case '/metrics': {
+          const [texts] = await Promise.all([Promise.all([...others].map(readOther)), ...refreshes.map((refresh) => refresh())]);
+          return { status: 200, contentType: registry.contentType, body: [await registry.metrics(), ...texts].filter((text) => text !== '').join('\n') };
+        }
         default:
           return undefined;
       }

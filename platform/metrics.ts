@@ -6,6 +6,9 @@ const DELETION_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 12 * 3_600, 
 /** From what is hardly noticed to what calls for attention. */
 const DELAY_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600];
 
+/** An answer takes some milliseconds. */
+const ANSWER_SECONDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5];
+
 /** All that Expunge counts. Labels hold kinds, lanes, statuses, topics and codes; never an id. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -15,7 +18,12 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
   const registers = [registry];
   if (processMetrics) collectDefaultMetrics({ register: registry });
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) => new Counter({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) => new Gauge({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) => {
+    const made = new Gauge({ name, help, labelNames, registers });
+    // One without labels begins as 0, also in a process that knows nothing of it.
+    if (labelNames.length === 0) made.remove();
+    return made;
+  };
   return {
     registry,
     deletionsEnded: counter('expunge_deletions_ended_total', 'Deletions that ended, by how', 'kind', 'lane', 'status'),
@@ -51,5 +59,14 @@ export function createMetrics({ processMetrics = false }: { readonly processMetr
     inFlight: gauge('expunge_in_flight', 'Deletions that have not ended', 'kind', 'status'),
     overdue: gauge('expunge_overdue', 'Deletions past their due date that have not ended'),
     dueSoon: gauge('expunge_due_soon', 'Deletions whose due date is near and that have not ended'),
+    parkedNow: gauge('expunge_parked', 'Deletions that are parked, by failure code', 'kind', 'code'),
+    noProgress: gauge('expunge_no_progress_seconds', 'How long deletions have waited for Airflow while none has ended; 0 when none waits'),
+    tenantsUnknown: gauge('expunge_tenants_unknown', 'Tenants of which services were deleted that the inventory has never heard of; counted up to 10000'),
+    verdictsRecent: gauge('expunge_verdicts_last_day', 'Statements of the last day that somebody has to look at, by verdict; counted up to 10000', 'verdict'),
+    resurrectedRecent: gauge('expunge_resurrected_last_day', 'Erased subjects of whom something was told in the last day that exists since their erasure, by kind; counted up to 10000', 'kind'),
+    deadLettersKept: gauge('expunge_dead_letters_kept', 'Messages that a dead letter topic holds, by the topic they came on', 'topic'),
+    deadLettersEnd: gauge('expunge_dead_letters_end_offset', 'End of a dead letter topic: how many messages it was ever given, by the topic they came on', 'topic'),
+    apiRequests: new Histogram({ name: 'expunge_api_request_duration_seconds', help: 'A call of the API to its answer, by route', labelNames: ['route', 'method', 'status'], buckets: ANSWER_SECONDS, registers }),
+    roleReady: gauge('expunge_role_ready', 'Whether a role of this process does its work: 1 or 0', 'role'),
   };
 }

@@ -21,7 +21,7 @@ export async function runRoles(load: ReadonlyMap<Role, LoadRole>, env?: Environm
   const config = configOrExit(roles, env);
   const log = createLog({ level: config.log.level });
   const metrics = createMetrics({ processMetrics: true });
-  const health = createHealth({ registry: metrics.registry });
+  const health = createHealth({ registry: metrics.registry, log });
   const stopping = new AbortController();
   const running = new Map<Role, RunningRole>();
   const listeners: Stoppable[] = [];
@@ -45,6 +45,9 @@ export async function runRoles(load: ReadonlyMap<Role, LoadRole>, env?: Environm
       log.info({ collector: new URL(config.tracing.url).origin }, 'spans are sent');
     }
     for (const role of roles) health.addReadiness(role, () => running.get(role)?.ready() ?? false);
+    health.beforeScrape(async () => {
+      for (const [role, ready] of Object.entries(await health.readiness())) metrics.roleReady.set({ role }, ready ? 1 : 0);
+    });
     const { host, port } = config.health;
     if (port !== 'off') {
       const server = await startHealthServer(health, { host, port });

@@ -42,6 +42,8 @@ const IN_BATCHES = { mostItems: 200, mayBeOfOne: (error: unknown) => error insta
 /** The handlers of everything that comes in for the ledger and the inventory, by topic. */
 export function createIngress(deps: IngressDeps): Record<string, MessageHandler> {
   const { database, policies, subjectRefs } = deps;
+  // Told from the beginning, so that the first one is seen to be more than none.
+  deps.metrics.eventsAhead.inc({ topic: TOPICS.serviceEvents }, 0);
   const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
   const liveSubjectRef = inBatches<string, string | null>((userIds) => liveSubjectRefsOfUsers(database, userIds), IN_BATCHES);
   /** Of the many events of users only the deletions are traced. */

@@ -27,6 +27,8 @@ export const MOST_AT_ONCE = 500;
 export function createNova({ database, subjectRefs, topics, metrics, log }: NovaDeps): Record<string, MessageHandler> {
   // Told from the beginning, so that the first one is seen to be more than none.
   for (const kind of SUBJECT_KINDS) metrics.resurrections.inc({ kind }, 0);
+  metrics.subjectEvents.inc({ type: 'unknown', outcome: 'skipped' }, 0);
+  for (const topic of novaTopicNames(topics)) metrics.eventsAhead.inc({ topic }, 0);
   const apply = inBatches<SubjectEvent, SubjectEventOutcome>(async (events) => {
     const { outcomes, resurrections } = await applySubjectEvents(database, events);
     for (const found of resurrections) tellOf(found);

@@ -1,7 +1,7 @@
 import { LEGACY_MESSAGE_TOPICS } from '../../contracts/names/index.js';
 import type { StartRole } from '../../platform/roles.js';
 import { createSubjectRefs } from '../../platform/subject-ref.js';
-import { forgetGoneItems, forgetSubjectEvents } from '../../store/subjects/forget.js';
+import { forgetGoneItems, forgetResurrections, forgetSubjectEvents } from '../../store/subjects/forget.js';
 import { consumeAs, kafkaFor } from '../bus-connection.js';
 import { openLedger } from '../ledger-connection.js';
 import { periodically } from '../periodically.js';
@@ -9,6 +9,8 @@ import { createNova, MOST_AT_ONCE } from './nova.js';
 
 /** As long as dead letters are kept, from which an older event of the item may still be replayed. */
 const REMEMBER_GONE_MS = 90 * 24 * 3_600_000;
+/** A year: whoever is asked what became of an erasure may look back that far. */
+const REMEMBER_RESURRECTIONS_MS = 365 * 24 * 3_600_000;
 const FORGET_EVERY_MS = 3_600_000;
 const FORGET_AT_ONCE = 5_000;
 
@@ -30,7 +32,8 @@ export const startNova: StartRole = async (deps) => {
   const forgetting = periodically(
     async () => {
       await forgetSubjectEvents(database);
-      return (await forgetGoneItems(database, REMEMBER_GONE_MS, FORGET_AT_ONCE)) < FORGET_AT_ONCE ? undefined : 0;
+      const [items, resurrections] = [await forgetGoneItems(database, REMEMBER_GONE_MS, FORGET_AT_ONCE), await forgetResurrections(database, REMEMBER_RESURRECTIONS_MS, FORGET_AT_ONCE)];
+      return Math.max(items, resurrections) < FORGET_AT_ONCE ? undefined : 0;
     },
     { name: 'forgetting old events of subjects', everyMs: FORGET_EVERY_MS, log },
   );

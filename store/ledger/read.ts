@@ -78,23 +78,3 @@ export function standingOf({ jobId, requestId, attempt, lane, result, revokedAt,
   const reason = revokedAt ? `revoked: ${revokedWhy ?? 'no reason kept'}` : isFinal(status) ? `the deletion is ${status}` : 'current';
   return { jobId, requestId, attempt, stands: revokedAt === null && !isFinal(status), reason, lane, result, tenantId };
 }
-
-/** Counts for the metrics: what is in flight by kind and status, what is overdue or soon due. */
-export interface LedgerStats {
-  readonly inFlight: readonly { readonly kind: string; readonly status: string; readonly count: number }[];
-  readonly overdue: number;
-  readonly dueSoon: number;
-}
-
-/** Counts live deletions; `dueSoonMs` is how far ahead "soon" looks. */
-export async function readStats(queryable: Queryable, dueSoonMs: number): Promise<LedgerStats> {
-  const inFlight = await queryable.rows<{ kind: string; status: string; count: number; overdue: number; dueSoon: number }>(
-    `SELECT kind, status, count(*)::int AS count, (count(*) FILTER (WHERE due_at < now()))::int AS overdue,
-       (count(*) FILTER (WHERE due_at >= now() AND due_at < now() + $1 * interval '1 millisecond'))::int AS due_soon
-     FROM deletions WHERE status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
-     GROUP BY kind, status`,
-    [dueSoonMs],
-  );
-  const total = (field: 'overdue' | 'dueSoon') => inFlight.reduce((sum, row) => sum + row[field], 0);
-  return { inFlight: inFlight.map(({ kind, status, count }) => ({ kind, status, count })), overdue: total('overdue'), dueSoon: total('dueSoon') };
-}

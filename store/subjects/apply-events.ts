@@ -51,7 +51,8 @@ async function readErasures(tx: Transaction, subjectRefs: readonly string[]): Pr
   return new Map(rows.map(({ subjectRef, erasedAt }) => [subjectRef, erasedAt.getTime()]));
 }
 
-function writeSettled(tx: Transaction, { items, subjects }: SettledBatch): void {
+function writeSettled(tx: Transaction, { items, subjects, resurrections }: SettledBatch): void {
+  if (resurrections.length > 0) noteResurrections(tx, resurrections);
   if (subjects.length > 0) {
     tx.write(
       `INSERT INTO subject_ids (subject_ref, user_id) SELECT * FROM unnest($1::text[], $2::text[]) AS given (subject_ref, user_id) ORDER BY given.subject_ref COLLATE "C"
@@ -60,6 +61,17 @@ function writeSettled(tx: Transaction, { items, subjects }: SettledBatch): void 
     );
   }
   if (items.length > 0) mergeItems(tx, items);
+}
+
+/** Whoever tells of them may be gone before they are told of. */
+function noteResurrections(tx: Transaction, resurrections: readonly Resurrection[]): void {
+  tx.write(
+    `INSERT INTO subject_resurrections AS known (subject_ref, kind, last_at, events)
+     SELECT subject_ref, kind, max(at), count(*) FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS given (subject_ref, kind, at)
+     GROUP BY subject_ref, kind ORDER BY subject_ref COLLATE "C", kind COLLATE "C"
+     ON CONFLICT (subject_ref, kind) DO UPDATE SET last_at = greatest(known.last_at, excluded.last_at), events = known.events + excluded.events, noted_at = excluded.noted_at`,
+    [resurrections.map(({ subjectRef }) => subjectRef), resurrections.map(({ kind }) => kind), resurrections.map(({ at }) => at.toISOString())],
+  );
 }
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());

@@ -22,3 +22,15 @@ export async function forgetGoneItems(queryable: Queryable, keepMs: number, limi
   );
   return row?.count ?? 0;
 }
+
+/** Forgets what was told `keepMs` ago of subjects after their erasure; a slice at a time. @returns how many */
+export async function forgetResurrections(queryable: Queryable, keepMs: number, limit = 5_000): Promise<number> {
+  const [row] = await queryable.rows<{ count: number }>(
+    `WITH forgotten AS (
+       DELETE FROM subject_resurrections WHERE (subject_ref, kind) IN (
+         SELECT subject_ref, kind FROM subject_resurrections WHERE noted_at < now() - $1 * interval '1 millisecond' ORDER BY noted_at LIMIT $2) RETURNING 1)
+     SELECT count(*) AS count FROM forgotten`,
+    [keepMs, limit],
+  );
+  return row?.count ?? 0;
+}

@@ -1,82 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Ajv, type ValidateFunction } from 'ajv';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
-import { loadConfig } from '../../platform/config.js';
-import { VARIABLES } from '../../platform/config-variables.js';
-import { ROLES, type Role } from '../../platform/roles.js';
+import { parse } from 'yaml';
 import { READ_TOPICS } from '../../bus/topics.js';
 import { consumerGroup, taskQueueFor } from '../../contracts/names/index.js';
-import { defaultCacheDir } from '../../stack/fetch/cache.js';
-import { runCommand } from '../../stack/fetch/commands.js';
-import { findHelm } from '../../stack/fetch/helm.js';
+import { VARIABLES } from '../../platform/config-variables.js';
+import { loadConfig } from '../../platform/config.js';
+import { ROLES, type Role } from '../../platform/roles.js';
+import { chart, componentOf, envOf, EXPORTER, faultsOf, ofKind, openChart, podsOf, rolesOf, valuesOf, type Chart, type Manifest } from '../support/chart.js';
 
-const chart = fileURLToPath(new URL('../../deploy/helm/expunge', import.meta.url));
 /** The oldest that the chart says it runs on, and the one whose schemas are kept. */
 const KUBERNETES_VERSIONS = ['1.27.0', '1.33.0'];
 const SIZES = ['small', 'large'] as const;
 
-interface Env {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
-}
-interface Container {
-  readonly args: readonly string[];
-  readonly env: readonly Env[];
-  readonly securityContext: Record<string, unknown>;
-  readonly livenessProbe?: { readonly httpGet: { readonly path: string } };
-  readonly readinessProbe?: { readonly httpGet: { readonly path: string } };
-  readonly resources: { readonly requests?: object; readonly limits?: object };
-  readonly volumeMounts: readonly { readonly mountPath: string }[];
-}
-interface PodSpec {
-  readonly automountServiceAccountToken: boolean;
-  readonly securityContext: Record<string, unknown>;
-  readonly terminationGracePeriodSeconds?: number;
-  readonly containers: readonly [Container];
-}
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
-  /** What it says depends on its kind; the schemas check it. */
-  readonly spec: unknown;
-}
-
-let helm: (...args: string[]) => Promise<string>;
+let helm: Chart['helm'];
+let render: Chart['render'];
 beforeAll(async () => {
-  const context = { cacheDir: defaultCacheDir(process.env), environment: process.env, signal: new AbortController().signal, onFetching: () => console.log('building Helm with Go (once, some minutes)') };
-  const { command } = await findHelm(context);
-  helm = (...args) => runCommand(command, args, { env: process.env });
+  ({ helm, render } = await openChart());
 }, 900_000);
-
-const schemas = JSON.parse(readFileSync(new URL('../support/schemas/kubernetes.json', import.meta.url), 'utf8')) as { kinds: Record<string, object>; definitions: object };
-const ajv = new Ajv({ strict: false, allErrors: true });
-const validators = new Map<string, ValidateFunction>();
-/** What is wrong with a manifest by the schema of its kind. */
-function faultsOf(manifest: Manifest): string[] {
-  const name = `${manifest.apiVersion} ${manifest.kind}`;
-  const schema = schemas.kinds[name];
-  if (schema === undefined) return [`no schema of ${name} is kept`];
-  const validate = validators.get(name) ?? ajv.compile({ ...schema, definitions: schemas.definitions });
-  validators.set(name, validate);
-  const read: unknown = manifest;
-  return validate(read) ? [] : (validate.errors ?? []).map(({ instancePath, message, params }) => `${name} ${manifest.metadata.name} ${instancePath} ${message ?? ''} ${JSON.stringify(params)}`);
-}
-
-const valuesOf = (size: string): string[] => ['-f', `${chart}/values-${size}.yaml`];
-async function render(args: readonly string[], kubernetes = '1.33.0'): Promise<Manifest[]> {
-  const text = await helm('template', 'test', chart, '--namespace', 'deletions', '--kube-version', kubernetes, ...args);
-  return parseAllDocuments(text).map((document) => document.toJS() as Manifest | null).filter((manifest) => manifest !== null);
-}
-const ofKind = (manifests: readonly Manifest[], kind: string): Manifest[] => manifests.filter((manifest) => manifest.kind === kind);
-const podsOf = (manifests: readonly Manifest[]): { readonly manifest: Manifest; readonly pod: PodSpec }[] =>
-  manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job').map((manifest) => ({ manifest, pod: (manifest.spec as { template: { spec: PodSpec } }).template.spec }));
-const envOf = ({ containers: [{ env }] }: PodSpec): Record<string, string> =>
-  Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, value ?? `secret ${valueFrom?.secretKeyRef.name ?? ''}/${valueFrom?.secretKeyRef.key ?? ''}`]));
-const componentOf = ({ metadata }: Manifest): string => metadata.labels['app.kubernetes.io/component'] ?? '';
 
 describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   test('passes the linter', async () => {
@@ -110,7 +51,7 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   });
 
   test('runs every role as a Deployment of its own, with probes that the process answers', async () => {
-    const deployments = podsOf(ofKind(await render(valuesOf(size)), 'Deployment'));
+    const deployments = rolesOf(await render(valuesOf(size)));
     expect(deployments.map(({ manifest }) => componentOf(manifest)).sort()).toEqual([...ROLES].sort());
     for (const { manifest, pod } of deployments) {
       const [container] = pod.containers;
@@ -119,8 +60,9 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
     }
   });
 
-  test('gives every role a configuration that it can read', async () => {
-    for (const { manifest, pod } of podsOf(await render(valuesOf(size)))) {
+  test('gives every role a configuration that it can read, and the API by what it knows its callers', async () => {
+    const manifests = await render(valuesOf(size));
+    for (const { manifest, pod } of [...rolesOf(manifests), ...podsOf(ofKind(manifests, 'Job'))]) {
       const env = envOf(pod);
       const strangers = Object.keys(env).filter((name) => !(name in VARIABLES) && !name.startsWith('TEMPORAL_') && name !== 'TSX_DISABLE_CACHE');
       expect(strangers).toEqual([]);
@@ -130,6 +72,7 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
       const roles = manifest.kind === 'Deployment' ? [componentOf(manifest) as Role] : [];
       const config = loadConfig(filled, { roles });
       if (manifest.kind === 'Deployment') expect(config.health).toEqual({ host: '0.0.0.0', port: 8081 });
+      if (componentOf(manifest) === 'api') expect(config.api).toMatchObject({ host: '0.0.0.0', auth: { jwks: { url: expect.stringMatching(/^https:/) as unknown } } });
       if (pod.terminationGracePeriodSeconds !== undefined) expect(config.shutdownTimeoutMs).toBeLessThan(pod.terminationGracePeriodSeconds * 1_000);
     }
   });
@@ -137,21 +80,22 @@ describe.each(SIZES)('the chart with values-%s.yaml', (size) => {
   test('holds no secret: what is one by the README comes from a Secret', async () => {
     for (const { pod } of podsOf(await render(valuesOf(size)))) {
       const { containers: [{ env }] } = pod;
-      for (const { name, value } of env) expect(value === undefined || !/URL$|PEPPER|PASSWORD|TOKEN|KEY$/.test(name) || /^https?:\/\/[^@]*$/.test(value), name).toBe(true);
+      for (const { name, value } of env ?? []) expect(value === undefined || !/URL$|PEPPER|PASSWORD|TOKEN|KEY$/.test(name) || /^https?:\/\/[^@]*$/.test(value), name).toBe(true);
     }
   });
 
   test('lets every pod be evicted, one at a time, and closes the network but for what is named', async () => {
     const manifests = await render(valuesOf(size));
-    const deployments = ofKind(manifests, 'Deployment').map(componentOf).sort();
+    const deployments = rolesOf(manifests).map(({ manifest }) => componentOf(manifest)).sort();
     expect(ofKind(manifests, 'PodDisruptionBudget').map(componentOf).sort()).toEqual(deployments);
     const policies = ofKind(manifests, 'NetworkPolicy');
     const [all] = policies.filter((policy) => componentOf(policy) === '');
     expect(all?.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [] });
-    expect(policies.map(componentOf).filter((component) => component !== '').sort()).toEqual([...deployments, 'setup', ...(size === 'large' ? ['release'] : [])].sort());
+    expect(policies.map(componentOf).filter((component) => component !== '').sort()).toEqual([...deployments, 'setup', ...(size === 'large' ? ['release', EXPORTER] : [])].sort());
     const ports = (component: string) => (policies.find((policy) => componentOf(policy) === component)?.spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports.map(({ port }) => port));
     expect(ports('worker')).toEqual([53, 53, 7233, 5432]);
     expect(ports('trigger')).toEqual(expect.arrayContaining([9093, 443]));
+    expect(ports('api')).toContain(443);
   });
 });
 
@@ -175,7 +119,7 @@ describe('the chart', () => {
   });
 
   test('takes no number of pods back from an autoscaler', async () => {
-    const large = ofKind(await render(valuesOf('large')), 'Deployment');
+    const large = rolesOf(await render(valuesOf('large'))).map(({ manifest }) => manifest);
     expect(large.filter(({ spec }) => (spec as { replicas?: number }).replicas !== undefined)).toEqual([]);
     const small = ofKind(await render(valuesOf('small')), 'Deployment');
     expect(small.filter(({ spec }) => (spec as { replicas?: number }).replicas === undefined)).toEqual([]);
@@ -187,8 +131,22 @@ describe('the chart', () => {
     [['--set', 'secrets.DATABASE_URL.name=x'], 'secrets.DATABASE_URL.key is not set'],
     [['--set', 'roles.worker.autoscaling.type=sometimes'], 'autoscaling'],
     [['--set', 'rolls.worker.replicas=1'], 'rolls'],
+    [['--set', 'lagExporter.enabled=true,config.KAFKA_BROKERS=k:9092,config.KAFKA_SASL_MECHANISM=plain,config.KAFKA_SASL_USERNAME=u'], 'neither config.KAFKA_SASL_PASSWORD nor secrets.KAFKA_SASL_PASSWORD is set'],
   ])('says what is wrong with %j', async (args, said) => {
+    await expect(render(['--set', 'config.API_JWKS_URL=https://login.example/keys,config.API_JWT_ISSUER=i,config.API_JWT_AUDIENCE=a', ...args])).rejects.toThrow(said);
+  });
+
+  test.each([
+    [[], 'config.API_JWKS_URL, config.API_JWT_ISSUER, config.API_JWT_AUDIENCE is not set: in a pod the API is open to others'],
+    [['--set', 'config.API_JWKS_URL=https://login.example/keys,config.API_JWT_ISSUER=https://login.example'], 'config.API_JWT_AUDIENCE is not set'],
+  ])('leaves no API open to whoever comes: %j', async (args, said) => {
     await expect(render(args)).rejects.toThrow(said);
+  });
+
+  test('asks for no keys of tokens where no API runs, and takes them from wherever variables come', async () => {
+    expect(rolesOf(await render(['--set', 'roles.api.enabled=false'])).map(({ manifest }) => componentOf(manifest))).not.toContain('api');
+    const jwks = ['--set', 'config.API_JWT_ISSUER=i,roles.api.env.API_JWKS_FILE=/etc/keys.json,secrets.API_JWT_AUDIENCE.name=s,secrets.API_JWT_AUDIENCE.key=k'];
+    expect(rolesOf(await render(jwks))).toHaveLength(ROLES.length);
   });
 
   test('is of the release that it is kept with', () => {

@@ -1,17 +1,13 @@
-import { readdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MissingToolError } from '../../stack/errors.js';
 import { runCommand, succeeds } from '../../stack/fetch/commands.js';
 import { promtool } from '../../stack/fetch/promtool.js';
+import { dashboardQueries, readDashboard, ruleTestFiles, rulesFiles, rulesFolder } from '../support/alert-rules.js';
 
-const folder = fileURLToPath(new URL('../../deploy/prometheus/', import.meta.url));
-const files = readdirSync(folder);
-const rules = files.filter((file) => file.endsWith('.rules.yml'));
-const tests = files.filter((file) => file.endsWith('.rules.test.yml'));
+const folder = rulesFolder;
 
 let tool: string | undefined;
 let missing = '';
@@ -27,12 +23,12 @@ beforeAll(async () => {
 const run = (...args: string[]): Promise<string> => runCommand(tool ?? '', args, { env: process.env, cwd: folder });
 
 describe('the alert rules', () => {
-  test.for(rules)('%s is what Prometheus takes', async (file, { skip }) => {
+  test.for(rulesFiles)('%s is what Prometheus takes', async (file, { skip }) => {
     if (tool === undefined) skip(missing);
     expect(await run('check', 'rules', '--lint=all', '--lint-fatal', file)).toContain('SUCCESS');
   });
 
-  test.for(tests)('%s holds', async (file, { skip }) => {
+  test.for(ruleTestFiles)('%s holds', async (file, { skip }) => {
     if (tool === undefined) skip(missing);
     expect(await run('test', 'rules', file)).toContain('SUCCESS');
   });
@@ -49,5 +45,24 @@ describe('the alert rules', () => {
 tests: [{ interval: 1m, input_series: [{ series: 'kafka_consumer_lag{group="g"}', values: '5000x9' }], alert_rule_test: [{ eval_time: 9m, alertname: KafkaConsumerLagHigh, exp_alerts: [] }] }]`;
     expect(await holds(high)).toBe(false);
     expect(await holds(high.replace('5000x9', '5x9'))).toBe(true);
+  });
+});
+
+describe('the queries of the dashboard', () => {
+  const asRules = (queries: readonly string[]): string => JSON.stringify({ groups: [{ name: 'queries', rules: queries.map((expr, n) => ({ record: `panel:${n}`, expr })) }] });
+  const parses = async (scratch: string, queries: readonly string[]): Promise<boolean> => {
+    await writeFile(join(scratch, 'queries.yml'), asRules(queries));
+    return succeeds(tool ?? '', ['check', 'rules', 'queries.yml'], { env: process.env, cwd: scratch });
+  };
+
+  test('are what Prometheus takes, and one that is not would be seen', async ({ skip }) => {
+    if (tool === undefined) skip(missing);
+    const scratch = await mkdtemp(join(tmpdir(), 'expunge-queries-'));
+    onTestFinished(() => rm(scratch, { recursive: true }));
+    const queries = dashboardQueries(readDashboard()).map(({ query }) => query);
+    expect(queries.length).toBeGreaterThan(40);
+    expect(queries.filter((query) => query.includes('$'))).toEqual([]);
+    expect(await parses(scratch, queries)).toBe(true);
+    expect(await parses(scratch, [...queries, 'sum by (x (y)'])).toBe(false);
   });
 });

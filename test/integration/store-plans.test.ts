@@ -8,13 +8,14 @@ import { isAsItWas, liveRowsAfter, noteMend } from '../../store/ledger/live.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
 import { noteEcho } from '../../store/ledger/echo.js';
 import { listDeletions } from '../../store/ledger/list.js';
-import { readDeletion, readJob, readStats, readUserOf } from '../../store/ledger/read.js';
+import { readDeletion, readJob, readUserOf } from '../../store/ledger/read.js';
+import { readStats } from '../../store/ledger/stats.js';
 import { liveSubjectRefsOfUsers } from '../../store/ledger/receive.js';
 import { hasEnded, recordResult } from '../../store/ledger/results.js';
 import { markSent, nextUnsent, outboxStats, purgeSent } from '../../store/outbox.js';
 import { applySubjectEvents } from '../../store/subjects/apply-events.js';
 import { entomb, eraseSubject } from '../../store/subjects/erase.js';
-import { forgetGoneItems, forgetSubjectEvents } from '../../store/subjects/forget.js';
+import { forgetGoneItems, forgetResurrections, forgetSubjectEvents } from '../../store/subjects/forget.js';
 import { readSubject } from '../../store/subjects/read.js';
 import { currentInventory, receiveRequest, serviceEvent, serviceSubject, userSubject } from '../support/deletions.js';
 import { activitiesOn, gatherStatements, openStore, type Statement, type TestStore } from '../support/store.js';
@@ -24,6 +25,7 @@ let store: TestStore;
 /** A ledger that has been at work for a while: most has ended and was sent, some is under way. */
 const FILL = `
   INSERT INTO tenants (tenant_id, status) SELECT 't-' || n, 'ACTIVE' FROM generate_series(1, 1000) n;
+  INSERT INTO tenants (tenant_id, status, other_deletions) SELECT 'x-' || n, 'UNKNOWN', CASE WHEN n % 50 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 1000) n;
   INSERT INTO services (tenant_id, service_instance_id, service_type, status, provisioned_at, event_at)
     SELECT 't-' || (n % 1000 + 1), 's-' || n, 'database', CASE WHEN n % 3 = 0 THEN 'ACTIVE' ELSE 'ERASED' END, now(), now() FROM generate_series(1, 5000) n;
   INSERT INTO deletions (request_id, kind, workflow_id, tenant_id, service_type, service_instance_id, gdpr_mode, dry_run, trace_id, input, status, claimed_run, attempt, requested_at, due_at)
@@ -44,6 +46,9 @@ const FILL = `
   INSERT INTO subject_ids (subject_ref, user_id) SELECT 'v1.' || n, 'user-' || n FROM generate_series(0, 4999) n;
   INSERT INTO subject_tombstones (subject_ref, erased_at, request_id) SELECT 'v0.' || n, now(), 'r-' || n FROM generate_series(1, 5000) n;
   INSERT INTO verifications (request_id, deadline_at, stated_at, verdict) SELECT request_id, now(), now(), 'CLEAN' FROM deletions WHERE kind = 'user' AND status = 'COMPLETED';
+  UPDATE verifications SET verdict = 'RESIDUAL', stated_at = now() - random() * interval '30 days' WHERE substr(md5(request_id), 1, 1) = '0';
+  UPDATE deletions SET completed_at = now() - random() * interval '30 days' WHERE status = 'COMPLETED';
+  INSERT INTO subject_resurrections (subject_ref, kind, last_at, events, noted_at) SELECT 'v0.' || n, 'post', now(), 1, now() - n * interval '1 hour' FROM generate_series(1, 5000) n;
   INSERT INTO processed_events (consumer_group, event_id) SELECT 'expunge-ingress', 'e-' || n FROM generate_series(1, 5000) n;
 `;
 
@@ -58,16 +63,21 @@ afterAll(() => store.close());
 interface Plan {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
   readonly Plans?: readonly Plan[];
 }
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-/** Tables that a statement reads from one end to the other. */
-async function readWhole({ sql, params }: Statement): Promise<string[]> {
+async function planOf({ sql, params }: Statement): Promise<Plan> {
   const [row] = await store.database.rows<Record<string, [{ Plan: Plan }]>>(`EXPLAIN (FORMAT JSON) ${sql}`, params);
   const plan = row && Object.values(row)[0];
   if (!plan) throw new Error(`no plan for ${sql}`);
-  return nodesOf(plan[0].Plan).flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name'] ?? '?'] : []));
+  return plan[0].Plan;
+}
+
+/** Tables that a statement reads from one end to the other. */
+async function readWhole(statement: Statement): Promise<string[]> {
+  return nodesOf(await planOf(statement)).flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name'] ?? '?'] : []));
 }
 
 /** Tables that stay small whatever happens. */
@@ -163,9 +173,11 @@ describe('no statement reads a large table whole', () => {
       await isAsItWas(database, { requestId: 'r-50', claimedRun: null });
       await noteMend(database, { requestId: 'r-50', claimedRun: null }, 'a test');
     }],
-    ['when events of subjects are taken in, a subject is read and erased, and what is old is forgotten', 13, async (database) => {
+    ['when events of subjects are taken in, a subject is read and erased, and what is old is forgotten', 15, async (database) => {
       const owner = { userId: 'user-77', subjectRefs: ['v1.77', 'v0.77'] } as const;
       await applySubjectEvents(database, ['i-77', 'i-new'].map((itemId) => ({ eventId: itemId, kind: 'post', itemId, state: 'live', at: new Date(), owner })));
+      const erased = { userId: 'user-erased', subjectRefs: ['v0.77'] } as const;
+      expect(await applySubjectEvents(database, [{ eventId: 'i-back', kind: 'post', itemId: 'i-back', state: 'live', at: new Date(Date.now() + 60_000), owner: erased }])).toMatchObject({ resurrections: [{ subjectRef: 'v0.77' }] });
       await readSubject(database, ['v1.77']);
       await database.transaction(async (tx) => {
         entomb(tx, { subjectRef: 'v1.77', requestId: 'r', erasedAt: new Date() });
@@ -173,6 +185,7 @@ describe('no statement reads a large table whole', () => {
       });
       await forgetSubjectEvents(database);
       await forgetGoneItems(database, 90 * 24 * 3_600_000, 10);
+      await forgetResurrections(database, 90 * 24 * 3_600_000, 10);
     }],
     ['when the API lists deletions, tenants and services', 11, async (database) => {
       const after = { order: 'received', at: new Date().toISOString(), requestId: 'r' } as const;
@@ -194,5 +207,19 @@ describe('no statement reads a large table whole', () => {
     const { statements, slow } = await wholeTables(work);
     expect(slow).toEqual([]);
     expect(statements).toBeGreaterThanOrEqual(least);
+  });
+
+  test('and the gauges count from indexes alone', async () => {
+    for (const table of ['deletions', 'verifications', 'tenants']) await store.database.script(`VACUUM ANALYZE ${table}`);
+    const { database, statements } = gatherStatements(store.database);
+    await readStats(database, 1_000);
+    const nodes = (await Promise.all(statements.map(planOf))).flatMap(nodesOf);
+    const scans = nodes.filter((node) => ['deletions', 'verifications', 'tenants'].includes(node['Relation Name'] ?? ''));
+    expect(scans.map((node) => `${node['Relation Name'] ?? ''}: ${node['Node Type']} ${node['Index Name'] ?? ''}`).sort()).toEqual([
+      'deletions: Index Only Scan deletions_ended',
+      'deletions: Index Only Scan deletions_live',
+      'tenants: Index Only Scan tenants_unknown',
+      'verifications: Index Only Scan verifications_to_look_at',
+    ]);
   });
 });

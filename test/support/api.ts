@@ -19,7 +19,7 @@ const EMPTY: ApiReads = { deletion: nothing, job: nothing, tenant: nothing, subj
 
 const noLetters: DeadLetterShelf = { topics: ['users.deletion.request'], newest: none, one: nothing, replay: nothing };
 
-export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'webUi' | 'deadLetters' | 'requestsPerMinute' | 'corsOrigins'>> {
+export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'webUi' | 'deadLetters' | 'requestsPerMinute' | 'corsOrigins' | 'metrics'>> {
   readonly reads?: Partial<ApiReads>;
   /** What Kafka says to a record. */
   readonly send?: (record: OutgoingRecord) => SendResult;
@@ -28,12 +28,12 @@ export interface OpenApiOptions extends Partial<Pick<ApiDeps, 'verifyToken' | 'w
 }
 
 /** An API without a ledger, Kafka or Temporal behind it, to be asked with `inject`. Everyone may call it unless it has a verifier. */
-export function openApi({ reads, send = () => ({ ok: true }), temporal = () => Promise.reject(new Error('no Temporal here')), verifyToken, requestsPerMinute = 1_000_000, webUi, deadLetters = noLetters, corsOrigins = [] }: OpenApiOptions = {}) {
+export function openApi({ reads, send = () => ({ ok: true }), temporal = () => Promise.reject(new Error('no Temporal here')), verifyToken, requestsPerMinute = 1_000_000, webUi, deadLetters = noLetters, corsOrigins = [], metrics }: OpenApiOptions = {}) {
   const health = createHealth({ registry: createMetrics().registry });
   health.addReadiness('all', () => true);
   const producer: Producer = { send: (records) => Promise.resolve(records.map(send)), close: () => Promise.resolve() };
   return createApi({
-    reads: { ...EMPTY, ...reads }, writes: createWrites({ kafka: () => producer, temporal }, 200), deadLetters, health, log: createLog({ level: 'silent' }), verifyToken, requestsPerMinute, webUi, corsOrigins,
+    reads: { ...EMPTY, ...reads }, writes: createWrites({ kafka: () => producer, temporal }, 200), deadLetters, health, log: createLog({ level: 'silent' }), verifyToken, requestsPerMinute, webUi, corsOrigins, metrics,
   });
 }
 

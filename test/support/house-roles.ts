@@ -36,6 +36,8 @@ export interface HouseRoles {
   signal(signal: NodeJS.Signals, which?: string): void;
   /** The processes that ended without having been killed here, and how. */
   endedByThemselves(): Promise<string[]>;
+  /** The pages of metrics of the processes that run. */
+  pages(): Promise<string[]>;
   /** Adds up a metric over all processes, of samples that have these labels. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Ends everything in good order. @throws Error when a process did not end with exit code 0 by itself in time */
@@ -106,6 +108,8 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
     return how === 'exit code 0' ? undefined : `${member.plan.name}: ${how ?? ''}`;
   };
 
+  const pages = (): Promise<string[]> => Promise.all(members.filter(runs).map(async ({ healthPort }) => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()));
+
   return {
     names: members.map(({ plan }) => plan.name),
     start: async (which) => {
@@ -116,8 +120,9 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
       for (const { process } of of(which).filter(runs)) process?.kill(signal);
     },
     endedByThemselves: () => Promise.all(members.filter((member) => member.process?.hasExited() === true && !member.killed).map(async ({ plan, process }) => `${plan.name}: ${(await process?.exited) ?? ''}`)),
+    pages,
     metric: async (name, labels = {}) => {
-      const texts = await Promise.all(members.filter(runs).map(async ({ healthPort }) => (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()));
+      const texts = await pages();
       const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
       const samples = texts.flatMap((text) => text.split('\n')).filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
       return samples.filter((line) => wanted.every((label) => line.includes(label))).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);

@@ -5,11 +5,12 @@ import { parse } from 'yaml';
 import { runCommand } from '../../stack/fetch/commands.js';
 
 // Saves what test/deploy checks the chart's output against: the schemas of the kinds that it makes, out of Kubernetes' own
-// OpenAPI document and KEDA's own definition, both Apache-2.0. To be run for another version of either, or another kind:
+// OpenAPI document and the definitions of KEDA and of the Prometheus Operator, all Apache-2.0. To be run for another version of either, or another kind:
 // node --import tsx test/support/save-kubernetes-schemas.ts
 
 const KUBERNETES = { module: 'k8s.io/kubernetes', version: 'v1.33.4' };
 const KEDA = { module: 'github.com/kedacore/keda/v2', version: 'v2.17.2' };
+const PROMETHEUS_OPERATOR = { module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' };
 const KINDS = ['apps.v1.Deployment', 'batch.v1.Job', 'networking.v1.NetworkPolicy', 'networking.v1.Ingress', 'policy.v1.PodDisruptionBudget', 'core.v1.Service', 'core.v1.ServiceAccount', 'core.v1.ConfigMap', 'autoscaling.v2.HorizontalPodAutoscaler'];
 
 type Schema = Record<string, unknown>;
@@ -18,8 +19,10 @@ type Schema = Record<string, unknown>;
 function strict(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(strict);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const { description: _, format, 'x-kubernetes-int-or-string': intOrString, ...rest } = schema as Schema;
+  const { description: _, format, 'x-kubernetes-int-or-string': intOrString, ...rest }: Schema = schema as Schema;
   if (format === 'int-or-string' || intOrString === true) return { type: ['string', 'integer'] };
+  // Go's way to say that letters of both cases are meant.
+  if (typeof rest['pattern'] === 'string' && rest['pattern'].includes('(?i)')) rest['pattern'] = rest['pattern'].replace('(?i)', '').replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
   const kept = Object.entries(rest).filter(([name]) => !name.startsWith('x-kubernetes-'));
   const inner = Object.fromEntries(kept.map(([name, value]) => [name, name === 'properties' ? Object.fromEntries(Object.entries(value as Schema).map(([field, of]) => [field, strict(of)])) : strict(value)]));
   return 'properties' in inner && !('additionalProperties' in inner) ? { ...inner, additionalProperties: false } : inner;
@@ -50,17 +53,24 @@ async function kubernetes(): Promise<Schema> {
   return { kinds, definitions: Object.fromEntries(Object.entries(kept).sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
-async function keda(): Promise<Schema> {
-  const text = await readFile(join(await moduleFolder(KEDA), 'config/crd/bases/keda.sh_scaledobjects.yaml'), 'utf8');
-  const { spec } = parse(text) as { spec: { versions: { name: string; schema: { openAPIV3Schema: Schema } }[] } };
-  const schema = strict(spec.versions[0]?.schema.openAPIV3Schema) as Schema;
+/** The schema of a kind that is no part of Kubernetes, from its own definition. */
+async function custom(from: { module: string; version: string }, file: string): Promise<Schema> {
+  const text = await readFile(join(await moduleFolder(from), file), 'utf8');
+  const { spec } = parse(text) as { spec: { group: string; names: { kind: string }; versions: { name: string; schema: { openAPIV3Schema: Schema } }[] } };
+  const [version] = spec.versions;
+  const schema = strict(version?.schema.openAPIV3Schema) as Schema;
   // Of metadata a definition says only that it is an object.
   (schema['properties'] as Schema)['metadata'] = { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
-  return { 'keda.sh/v1alpha1 ScaledObject': schema };
+  return { [`${spec.group}/${version?.name ?? ''} ${spec.names.kind}`]: schema };
 }
 
 const { kinds, definitions } = await kubernetes();
 const file = fileURLToPath(new URL('./schemas/kubernetes.json', import.meta.url));
-const made = { source: [KUBERNETES, KEDA].map(({ module, version }) => `${module} ${version}, Apache-2.0`), kinds: { ...(kinds as Schema), ...(await keda()) }, definitions };
+const made = { source: [KUBERNETES, KEDA, PROMETHEUS_OPERATOR].map(({ module, version }) => `${module} ${version}, Apache-2.0`), kinds: {
+  ...(kinds as Schema),
+  ...(await custom(KEDA, 'config/crd/bases/keda.sh_scaledobjects.yaml')),
+  ...(await custom(PROMETHEUS_OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml')),
+  ...(await custom(PROMETHEUS_OPERATOR, 'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml')),
+}, definitions };
 await writeFile(file, `${JSON.stringify(made)}\n`);
 console.log(`${file}: ${Object.keys(made.kinds).length} kinds, ${Object.keys(definitions as Schema).length} definitions`);

@@ -1,5 +1,4 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createLedgerGauges } from '../../api/ledger-gauges.js';
 import { startApi } from '../../api/role.js';
 import type { ApiReads } from '../../api/reads.js';
 import { deletionAnswer, jobAnswer } from '../../contracts/api/deletions.js';
@@ -167,41 +166,6 @@ describe('a subject', () => {
 
   it('has an id by the rules of such ids', async () => {
     for (const path of ['by-user/a~b', 'ann']) expect((await apiWith({}).inject(`/api/v1/subjects/${path}`)).json()).toMatchObject({ type: '/problems/invalid-id' });
-  });
-});
-
-describe('the gauges', () => {
-  const gauges = (readStats: () => Promise<{ inFlight: { kind: string; status: string; count: number }[]; overdue: number; dueSoon: number }>) => {
-    let now = 0;
-    const metrics = createMetrics();
-    const refresh = createLedgerGauges({ metrics, readStats, maxAgeMs: 3_000, timeoutMs: 50, log: silent, now: () => now });
-    const value = async (name: string) => (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name)).map((line) => line.split(' ').at(-1));
-    return { refresh, value, pass: (ms: number) => void (now += ms) };
-  };
-
-  it('are counted anew no more often than they may be', async () => {
-    const readStats = vi.fn(() => Promise.resolve({ inFlight: [{ kind: 'user', status: 'PENDING', count: 3 }], overdue: 2, dueSoon: 1 }));
-    const { refresh, value, pass } = gauges(readStats);
-    await Promise.all([refresh(), refresh()]);
-    pass(2_999);
-    await refresh();
-    expect(readStats).toHaveBeenCalledTimes(1);
-    pass(1);
-    await refresh();
-    expect(readStats).toHaveBeenCalledTimes(2);
-    expect(await value('expunge_overdue')).toEqual(['2']);
-    expect(await value('expunge_in_flight{kind="user",status="PENDING"}')).toEqual(['3']);
-    expect(await value('expunge_in_flight{kind="service",status="FAILED"}')).toEqual(['0']);
-  });
-
-  it.each([['is down', () => Promise.reject(new Error('down'))], ['hangs', () => new Promise<never>(() => undefined)]])('are absent while the ledger %s', async (_how, outage) => {
-    const readStats = vi.fn<() => Promise<{ inFlight: never[]; overdue: number; dueSoon: number }>>(() => Promise.resolve({ inFlight: [], overdue: 2, dueSoon: 1 }));
-    const { refresh, value, pass } = gauges(readStats);
-    await refresh();
-    pass(5_000);
-    readStats.mockImplementation(outage);
-    await refresh();
-    for (const name of ['expunge_overdue', 'expunge_due_soon', 'expunge_in_flight']) expect(await value(name)).toEqual([]);
   });
 });
 

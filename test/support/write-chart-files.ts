@@ -1,0 +1,3 @@
+import { writeChartFiles } from './chart-files.js';
+
+console.log(`deploy/helm/expunge/files: ${(await writeChartFiles()).join(', ')}`);
