@@ -21,10 +21,11 @@ describe('a list of deletions', () => {
   it('asks the ledger for what the query names', async () => {
     const deletions = vi.fn((_filter: DeletionFilter) => Promise.resolve([]));
     const api = openApi({ reads: { deletions } });
-    const query = 'status=FAILED&status=TIMEOUT&kind=service&tenantId=t-1&serviceType=app&parked=true&overdue=false&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00%2B01:00&limit=10';
+    const query = 'status=FAILED&status=TIMEOUT&kind=service&tenantId=t-1&serviceType=app&parked=true&overdue=false&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00%2B01:00&userId=ann%40x.org&subjectRef=v1.0a1b2c3d&serviceInstanceId=s-1&traceId=trace-1&limit=10';
     expect((await api.inject(`/api/v1/deletions?${query}`)).json()).toEqual({ items: [], next: null });
     expect(deletions).toHaveBeenLastCalledWith({
       statuses: ['FAILED', 'TIMEOUT'], kinds: ['service'], tenantIds: ['t-1'], serviceType: 'app', parked: true, overdue: false, since: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00+01:00',
+      userId: 'ann@x.org', subjectRef: 'v1.0a1b2c3d', serviceInstanceId: 's-1', traceId: 'trace-1',
     }, 11, undefined);
     await api.inject('/api/v1/deletions');
     expect(Object.values(deletions.mock.lastCall?.[0] ?? {}).filter((value) => value !== undefined)).toEqual([]);
@@ -42,7 +43,7 @@ describe('a list of deletions', () => {
     expect((await api.inject('/api/v1/deletions?limit=3')).json()).toMatchObject({ next: null });
   });
 
-  it.each(['limit=0', 'limit=201', 'limit=x', 'status=DONE', 'status=', 'kind=users', 'parked=yes', 'overdue=1', 'since=yesterday', 'until=2026-13-01T00:00:00Z', 'since=0000-01-01T00:00:00Z', 'tenantId=a%20b', 'tenantId=a&tenantId=b', 'statuss=FAILED', 'cursor=abc', `cursor=${idCursor('x')}`, `cursor=${deletionCursor({ order: 'due', at: '2026-01-01T00:00:00Z', requestId: 'r' })}`])('refuses %s and says which field', async (query) => {
+  it.each(['limit=0', 'limit=201', 'limit=x', 'status=DONE', 'status=', 'kind=users', 'parked=yes', 'overdue=1', 'since=yesterday', 'until=2026-13-01T00:00:00Z', 'since=0000-01-01T00:00:00Z', 'tenantId=a%20b', 'tenantId=a&tenantId=b', 'userId=a%2Fb', 'subjectRef=ann', 'serviceInstanceId=', 'traceId=a~b', 'statuss=FAILED', 'cursor=abc', `cursor=${idCursor('x')}`, `cursor=${deletionCursor({ order: 'due', at: '2026-01-01T00:00:00Z', requestId: 'r' })}`])('refuses %s and says which field', async (query) => {
     const deletions = vi.fn(() => Promise.resolve([]));
     const response = await openApi({ reads: { deletions } }).inject(`/api/v1/deletions?${query}`);
     expect(response.statusCode).toBe(400);
