@@ -38,11 +38,13 @@ async function ask(path, token, request) {
   const headers = { accept: 'application/json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
   if (request.body !== undefined) headers['content-type'] = 'application/json';
+  /** @type {Response | undefined} */
   let response;
+  /** @type {unknown} */
   let body;
   try {
     response = await fetch(new URL(path, BASE), { ...request, headers, cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    body = /** @type {unknown} */ (await response.json());
+    body = await response.json();
   } catch (error) {
     const detail = error instanceof DOMException && error.name === 'TimeoutError' ? `The API gave no answer within ${TIMEOUT_MS / 1_000} s.` : 'The API cannot be reached, or something between gave no JSON. Is it running?';
     throw new ApiProblem({ status: response?.ok === false ? response.status : 0, type: 'unreachable', title: 'No answer', detail });

@@ -207,7 +207,7 @@ describe('the description', () => {
     expect(document.openapi).toMatch(/^3\.1\./);
     const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, about]) => ({ path, method, ...about })));
     expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
-      'get /api/v1/dead-letters', 'get /api/v1/dead-letters/{id}', 'get /api/v1/deletions', 'get /api/v1/deletions/{requestId}', 'get /api/v1/jobs/{jobId}', 'get /api/v1/subjects/by-user/{userId}', 'get /api/v1/subjects/{subjectRef}', 'get /api/v1/tenants', 'get /api/v1/tenants/{tenantId}', 'get /api/v1/tenants/{tenantId}/services', 'get /problems/{name}',
+      'get /api/v1/dead-letters', 'get /api/v1/dead-letters/{id}', 'get /api/v1/deletions', 'get /api/v1/deletions/{requestId}', 'get /api/v1/jobs/{jobId}', 'get /api/v1/me', 'get /api/v1/subjects/by-user/{userId}', 'get /api/v1/subjects/{subjectRef}', 'get /api/v1/tenants', 'get /api/v1/tenants/{tenantId}', 'get /api/v1/tenants/{tenantId}/services', 'get /problems/{name}',
       'post /api/v1/dead-letters/replay', 'post /api/v1/dead-letters/{id}/replay', 'post /api/v1/deletions', 'post /api/v1/deletions/{requestId}/cancel', 'post /api/v1/deletions/{requestId}/hold', 'post /api/v1/deletions/{requestId}/release', 'post /api/v1/deletions/{requestId}/retry', 'post /api/v1/tenants/{tenantId}/erase',
     ]);
     for (const { path, responses, security } of operations.filter((one) => one.path.startsWith('/api/'))) {

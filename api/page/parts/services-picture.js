@@ -39,7 +39,7 @@ export function servicesPicture(all) {
       svg('text', { x: 12, y: 40, class: 'box-type' }, shortened(`${service.serviceType} · ${service.status.toLowerCase()}`, 24)));
   });
   const words = edges.length === 0 ? 'None depends on another.' : edges.map(({ from, to }) => `${from} depends on ${to}`).join('; ');
-  return h('div', { class: 'scroll picture', role: 'region', 'aria-label': 'Picture of services and their dependencies', tabindex: 0 },
+  return h('div', { class: 'scroll picture', role: 'group', 'aria-label': 'Picture of the services, scrolls sideways', tabindex: 0 },
     svg('svg', { role: 'img', 'aria-label': `${services.length} services. ${words}`, viewBox: `0 0 ${width} ${height}`, width, height },
       svg('defs', {}, svg('marker', { id: 'arrow', viewBox: '0 0 8 8', refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: 'auto-start-reverse' }, svg('path', { class: 'arrow', d: 'M0 0 8 4 0 8Z' }))),
       ...lines, ...boxes));

@@ -1,7 +1,7 @@
 // @ts-check
 import { h, id, moment } from '../dom.js';
 import { hashOf } from '../rules/route.rules.js';
-import { durationWords, FAILURES, subjectWords } from '../rules/words.rules.js';
+import { durationWords, FAILURES, sentence, subjectWords } from '../rules/words.rules.js';
 import { flags, statusPill } from './status.js';
 
 /** @typedef {import('../dom.js').Child} Child */
@@ -19,10 +19,10 @@ export function cardTable(label, columns, rows) {
     h('tbody', { role: 'rowgroup' }, rows.map((cells) => h('tr', { role: 'row' }, cells.map((cell, index) => h('td', { role: 'cell', 'data-label': columns[index] }, h('div', { class: 'cell' }, ...[cell].flat())))))));
 }
 
-/** A table that is scrolled inside a region of its own. @param {string} label @param {readonly string[]} columns @param {readonly (readonly (Child | readonly Child[])[])[]} rows */
+/** A table that is scrolled inside a region of its own, which the keyboard reaches. @param {string} label @param {readonly string[]} columns @param {readonly (readonly (Child | readonly Child[])[])[]} rows */
 export function wideTable(label, columns, rows) {
-  return h('div', { class: 'scroll', role: 'region', 'aria-label': label, tabindex: 0 },
-    h('table', {}, h('thead', {}, h('tr', {}, columns.map((column) => h('th', { scope: 'col' }, column)))),
+  return h('div', { class: 'scroll', role: 'group', 'aria-label': `${label}, scrolls sideways`, tabindex: 0 },
+    h('table', { 'aria-label': label }, h('thead', {}, h('tr', {}, columns.map((column) => h('th', { scope: 'col' }, column)))),
       h('tbody', {}, rows.map((cells) => h('tr', {}, cells.map((cell) => h('td', {}, ...[cell].flat())))))));
 }
 
@@ -35,7 +35,7 @@ export const tenantLink = (tenantId) => h('a', { href: hashOf({ view: 'tenant', 
 /** @param {string} label @param {readonly ListedDeletion[]} items */
 export function deletionTable(label, items) {
   return cardTable(label, ['Deletion of', 'Status', 'Received', 'Took', 'Due', 'Why'], items.map((deletion) => [
-    [deletionLink(deletion.requestId, subjectWords(deletion)), h('div', { class: 'under' }, id(deletion.requestId))],
+    [deletionLink(deletion.requestId, sentence(subjectWords(deletion))), h('div', { class: 'under' }, id(deletion.requestId))],
     h('span', { class: 'pills' }, statusPill(deletion.status), flags({ ...deletion, parked: false })),
     moment(deletion.timeline.received),
     deletion.timeline.duration_ms === null ? '–' : durationWords(deletion.timeline.duration_ms),

@@ -22,7 +22,7 @@ const WORDS = /** @type {const} */ (['tenantId', 'serviceType', 'userId', 'subje
  * @returns {Route}
  */
 export function routeOf(hash) {
-  const [path = '', query = ''] = split(hash.replace(/^#/, ''));
+  const [path, query] = split(hash.replace(/^#/, ''));
   const [head = '', id, ...rest] = path.split('/').filter((step) => step !== '').map(decoded);
   const params = new URLSearchParams(query);
   if (rest.length > 0) return { view: 'unknown' };
@@ -93,7 +93,7 @@ function decoded(step) {
 
 /** @param {URLSearchParams} params @returns {ListQuery} */
 function listQueryOf(params) {
-  return Object.assign({}, listOf(params, 'status'), listOf(params, 'kind'), ...WORDS.map((name) => wordOf(params, name)));
+  return { ...listOf(params, 'status'), ...listOf(params, 'kind'), ...Object.fromEntries(WORDS.flatMap((name) => Object.entries(wordOf(params, name)))) };
 }
 
 /** @param {URLSearchParams} params @param {string} name */

@@ -20,6 +20,8 @@ export function lookUpsFor(text, fenced) {
   const id = encodeURIComponent(text);
   /** @type {LookUp[]} */
   const found = [];
+  // Steps of a path, which no id may be.
+  if (text === '.' || text === '..') return found;
   if (DERIVED.test(text)) found.push({ as: 'Request', path: `deletions/${id}`, finds: 'deletion' });
   if (DERIVED.test(text) && text.startsWith('del_req_')) found.push({ as: 'Job', path: `jobs/${id}`, finds: 'job' });
   if (INCOMING.test(text)) found.push({ as: 'Tenant', path: `tenants/${id}`, finds: 'tenant' });

@@ -26,7 +26,7 @@ export const STATUSES = {
  */
 export const FAILURES = {
   DEPENDENCY_BLOCKED: { title: 'Other services depend on it', remedy: 'Active services of the tenant need this one. Have them deleted or deprovisioned first: it then goes through by itself.' },
-  DAG_FAILED: { title: 'The clean-up failed in Airflow', remedy: 'Read below what the DAG said, mend that, then retry.' },
+  DAG_FAILED: { title: 'The clean-up failed in Airflow', remedy: 'Mend what Airflow complains of, then retry.' },
   NO_ERASER: { title: 'Nothing is configured to erase this', remedy: 'Add an eraser for the type to erasers.yaml of the DAGs, then retry.' },
   DAG_NOT_FOUND: { title: 'Airflow has no such DAG', remedy: 'Deploy the DAG that the policy names, or unpause its folder, then retry.' },
   CONF_REFUSED: { title: 'Airflow refused the run', remedy: 'The DAG does not take these parameters. Look at what Airflow said, mend the DAG, then retry.' },
@@ -44,8 +44,11 @@ const STEPS = {
   'set free': 'Set free', 'carries on': 'Carries on', 'taken over': 'Taken over',
 };
 
+/** With a capital at its beginning. @param {string} text */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** How a line of the history is headed. @param {string} what */
-export const stepTitle = (what) => STEPS[what] ?? what.charAt(0).toUpperCase() + what.slice(1).replaceAll('-', ' ');
+export const stepTitle = (what) => STEPS[what] ?? sentence(what.replaceAll('-', ' '));
 
 /**
  * What a deletion is of, in one phrase.

@@ -77,7 +77,7 @@ const isOver = ({ final, status, outcome, verification }) => final && (status !=
 function partsOf(deletion, role, act) {
   const acts = actsFor(deletion, role);
   return [
-    h('p', { class: 'pills' }, statusPill(deletion.status), flags(deletion), deletion.gdprMode && pill('off', 'GDPR', 'Asked for in GDPR mode')),
+    h('p', { class: 'pills' }, statusPill(deletion.status), flags(deletion), deletion.gdprMode && h('span', { class: 'pill off', title: 'Asked for in GDPR mode' }, 'GDPR')),
     what(deletion),
     acts.length > 0 && h('div', { class: 'buttons acts', role: 'group', 'aria-label': 'What you can do' }, acts.map((name) => h('button', { type: 'button', id: `act-${name}`, class: ACTS[name].grave ? 'grave' : name === 'retry' || name === 'release' ? 'strong' : null, onclick: () => { act(name); } }, `${ACTS[name].verb} …`))),
     section('Its life', lifePicture(deletion, Date.now())),
@@ -94,9 +94,11 @@ function what(deletion) {
   const { status, failure, parked, duplicateOf, outcome } = deletion;
   if (failure === null) return h('p', { class: 'lead' }, STATUSES[status].about, status === 'DUPLICATE' && duplicateOf !== null && [' It joined ', deletionLink(duplicateOf), outcome === null ? ', which is under way.' : `, which is ${STATUSES[outcome].label.toLowerCase()}.`]);
   const { title, remedy } = FAILURES[failure.code];
-  return h('div', { class: parked ? 'why' : 'why past' },
-    h('h2', {}, parked ? `Why it is parked: ${title.charAt(0).toLowerCase()}${title.slice(1)}` : title),
-    failure.message !== '' && h('pre', {}, failure.message),
+  const said = deletion.attempts.at(-1)?.failure?.message ?? '';
+  return h('section', { class: parked ? 'why' : 'why past', 'aria-labelledby': 'why' },
+    h('h2', { id: 'why' }, parked ? `Why it is parked: ${title.charAt(0).toLowerCase()}${title.slice(1)}` : title),
+    failure.message !== '' && h('p', {}, failure.message),
+    said !== '' && said !== failure.message && [h('p', { class: 'said' }, 'Airflow said:'), h('pre', { tabindex: 0 }, said)],
     h('p', {}, parked && h('strong', {}, 'What to do: '), parked && remedy, failure.code === 'DEPENDENCY_BLOCKED' && 'tenantId' in deletion && [' See ', tenantLink(deletion.tenantId), '.']),
     h('p', { class: 'quiet small' }, 'Code ', id(failure.code)));
 }
@@ -127,19 +129,22 @@ function about(deletion) {
 
 /** @param {Deletion} deletion */
 function attemptTable({ attempts }) {
-  return wideTable('Attempts', ['#', 'Job', 'DAG', 'Because', 'Sent', 'Taken by Airflow', 'Result', 'At', 'Counted', 'What it said'], attempts.map((attempt) => [
+  return wideTable('Attempts', ['#', 'Job', 'Because', 'Sent', 'Result', 'What came of it'], attempts.map((attempt) => [
     attempt.attempt,
-    id(attempt.jobId),
-    [id(attempt.dagId), h('div', { class: 'under' }, `lane ${attempt.lane}`)],
+    [id(attempt.jobId), h('div', { class: 'under' }, `${attempt.dagId}, lane ${attempt.lane}`)],
     attempt.cause,
-    moment(attempt.sentAt),
-    momentOrNone(attempt.postedAt),
-    h('span', { class: 'pills' }, attempt.result === 'SUCCESS' ? pill('good', 'Success') : attempt.result === 'FAILURE' ? pill('bad', 'Failure') : attempt.timedOutAt === null ? (attempt.revoked ? null : pill('busy', 'Awaited')) : pill('bad', 'Timed out'),
-      attempt.revoked && pill('off', 'Revoked', attempt.revoked.why ?? '')),
-    momentOrNone(attempt.resultAt ?? attempt.timedOutAt),
-    attempt.counts === null ? '–' : countWords(attempt.counts),
-    attempt.failure === null ? (attempt.revoked?.why ?? '–') : [id(attempt.failure.code), h('div', { class: 'under' }, attempt.failure.message ?? '')],
+    [moment(attempt.sentAt), h('div', { class: 'under' }, attempt.postedAt === null ? 'not taken by Airflow yet' : ['taken by Airflow ', durationWords(Date.parse(attempt.postedAt) - Date.parse(attempt.sentAt)), ' later'].join(''))],
+    [h('span', { class: 'pills' }, resultPill(attempt), attempt.revoked && pill('off', 'Revoked', attempt.revoked.why ?? '')), h('div', { class: 'under' }, momentOrNone(attempt.resultAt ?? attempt.timedOutAt))],
+    [attempt.counts !== null && countWords(attempt.counts), attempt.failure !== null && [id(attempt.failure.code), ' ', attempt.failure.message ?? ''], attempt.revoked !== null && h('div', { class: 'under' }, `Revoked: ${attempt.revoked.why ?? 'no reason kept'}`)].flat(),
   ]));
+}
+
+/** @param {Deletion['attempts'][number]} attempt */
+function resultPill({ result, timedOutAt, revoked }) {
+  if (result === 'SUCCESS') return pill('good', 'Success');
+  if (result === 'FAILURE') return pill('bad', 'Failure');
+  if (timedOutAt !== null) return pill('bad', 'Timed out');
+  return revoked === null ? pill('busy', 'Awaited') : null;
 }
 
 /** What was known of a user, and what is left. @param {Deletion} deletion */
