@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { openTokenIssuer, type TokenClaims, type TokenIssuer } from '../../stack/tokens.js';
 import { openBrowser } from '../support/browser.js';
 import { openHouse, type House } from '../support/house.js';
+import { createHouseRoles, freePort } from '../support/house-roles.js';
 import { fresh, provision, serviceRequest, userRequest, whenStatus } from '../support/house-scenes.js';
 import { expectAccessible, expectNoSidewaysScroll, openReader, type Reader, type ReaderOptions } from '../support/page-reader.js';
 import { waitFor } from '../support/wait-for.js';
@@ -239,6 +240,23 @@ describe('signing in', () => {
     await reader.open(`#/search?q=srv-store-1`);
     await page.getByRole('heading', { name: /Deletion of service srv-store-1/ }).waitFor(); // the only hit
   });
+});
+
+test('without authentication nobody is asked who they are, and whoever sits at this machine may act', async () => {
+  const { requestId } = await parkedService();
+  const port = String(await freePort());
+  const env = { ...Object.fromEntries(Object.entries(house.env).filter(([name]) => !name.startsWith('API_JWKS') && !name.startsWith('API_JWT'))), API_PORT: port };
+  const roles = await createHouseRoles(env, [{ name: 'api-for-anyone', roles: ['api'] }], inject('stackDir'));
+  try {
+    await roles.start();
+    const { open, page, shot } = await someone({ url: `http://127.0.0.1:${port}/ui/` });
+    await open(hashOf(requestId));
+    await page.getByRole('button', { name: 'Retry …' }).waitFor();
+    expect(await page.locator('#who').textContent()).toBe('No sign-in on this machine');
+    await shot('deletion-without-authentication');
+  } finally {
+    await roles.close();
+  }
 });
 
 describe('searching', () => {

@@ -28,7 +28,7 @@ export function filterForm(query, { fenced }) {
       h('div', {}, h('label', { for: 'filter-since' }, 'Received since'), h('input', { id: 'filter-since', name: 'since', type: 'datetime-local', value: localOf(query.since) })),
       h('div', {}, h('label', { for: 'filter-until' }, 'Received before'), h('input', { id: 'filter-until', name: 'until', type: 'datetime-local', value: localOf(query.until) }))),
     h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'strong' }, 'Apply filters'), count > 0 && h('a', { href: '#/' }, 'Clear filters')));
-  return h('details', { class: 'filters', open: count > 0 }, h('summary', {}, count === 0 ? 'Filters' : `Filters (${count} set)`), form);
+  return h('details', { class: 'filters', open: count > 0 && window.matchMedia('(min-width: 46rem)').matches }, h('summary', {}, count === 0 ? 'Filters' : `Filters (${count} set)`), form);
 }
 
 /** @param {string} legend @param {string} name @param {readonly (readonly [string, string])[]} options @param {readonly string[]} chosen */

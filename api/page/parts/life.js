@@ -1,7 +1,7 @@
 // @ts-check
 import { h, id, moment, svg } from '../dom.js';
 import { endOf, phasesOf, placesOf, stepsOf, xOf } from '../rules/life.rules.js';
-import { durationWords, sentence, STATUSES, stepTitle } from '../rules/words.rules.js';
+import { durationWords, STATUSES, stepTitle } from '../rules/words.rules.js';
 import { toneIcon } from './status.js';
 
 /** @typedef {import('../rules/words.rules.js').Deletion} Deletion */
@@ -46,7 +46,7 @@ export function historyList(deletion) {
     const { tone, label } = STATUSES[status];
     return h('li', { class: tone },
       h('div', { class: 'step-head' }, toneIcon(tone), h('strong', {}, stepTitle(what)), h('span', { class: 'quiet' }, moment(at), sinceMs === null ? null : ` · ${durationWords(sinceMs)} later`)),
-      h('p', {}, sentence(cause)),
+      h('p', {}, cause),
       by === null && reason === null ? null : h('p', { class: 'by' }, by === null ? null : ['By ', id(by)].flat(), reason === null ? null : [by === null ? 'Because: ' : ', because: ', h('q', {}, reason)]),
       h('p', { class: 'quiet small' }, `${label}${attempt > 0 ? `, attempt ${attempt}` : ''}`));
   }));

@@ -38,7 +38,7 @@ export function deletionTable(label, items) {
     [deletionLink(deletion.requestId, sentence(subjectWords(deletion))), h('div', { class: 'under' }, id(deletion.requestId))],
     h('span', { class: 'pills' }, statusPill(deletion.status), flags({ ...deletion, parked: false })),
     moment(deletion.timeline.received),
-    deletion.timeline.duration_ms === null ? '–' : durationWords(deletion.timeline.duration_ms),
+    deletion.timeline.duration_ms === null ? '–' : h('span', { class: 'whole' }, durationWords(deletion.timeline.duration_ms)),
     deletion.final ? '–' : moment(deletion.dueAt),
     deletion.failure === null ? '–' : [FAILURES[deletion.failure.code].title, h('div', { class: 'under clipped' }, deletion.failure.message)],
   ]));

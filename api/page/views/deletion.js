@@ -153,22 +153,19 @@ function left({ expected, verification }) {
   const kinds = [...new Set([expected, verification?.residual, verification?.unverifiable].flatMap((counts) => Object.keys(counts ?? {})))].sort();
   const count = (/** @type {Readonly<Record<string, number>> | null | undefined} */ counts, /** @type {string} */ kind) => counts?.[kind] ?? (counts ? 0 : '–');
   return section('What was there, and what is left',
-    verification !== null && h('p', { class: 'pills' }, verdictPill(verification), h('span', { class: 'quiet' }, verification.statedAt === null ? ['stated by ', moment(verification.deadlineAt), ' at the latest'] : ['stated ', moment(verification.statedAt)])),
+    verification !== null && h('p', { class: 'pills' }, pill(...VERDICTS[verification.status]), h('span', { class: 'quiet' }, verification.statedAt === null ? ['stated by ', moment(verification.deadlineAt), ' at the latest'] : ['stated ', moment(verification.statedAt)])),
     kinds.length === 0 ? h('p', { class: 'quiet' }, 'Nothing was known to exist.') : wideTable('What was there, and what is left, by kind', ['Kind', 'Before', 'Left', 'Cannot be told'],
       kinds.map((kind) => [kind, count(expected, kind), count(verification?.residual, kind), count(verification?.unverifiable, kind)])));
 }
 
-/** @param {NonNullable<Deletion['verification']>} verification */
-function verdictPill({ status }) {
-  switch (status) {
-    case 'PENDING':
-      return pill('wait', 'Being verified');
-    case 'RESIDUAL':
-      return pill('bad', 'Something is left');
-    default:
-      return pill('good', `${status.charAt(0)}${status.slice(1).toLowerCase().replaceAll('_', ' ')}`);
-  }
-}
+/** @type {Readonly<Record<NonNullable<Deletion['verification']>['status'], readonly [import('../rules/words.rules.js').Tone, string, string]>>} */
+const VERDICTS = {
+  PENDING: ['wait', 'Being verified', 'By the events that followed'],
+  CLEAN: ['good', 'Nothing is left', 'Of what was known to exist'],
+  RESIDUAL: ['bad', 'Something is left', 'What existed at the completion does so still'],
+  UNVERIFIABLE: ['hold', 'Cannot be told', 'Of something no event tells whether it is gone'],
+  NOTHING_KNOWN: ['off', 'Nothing was known', 'The index had never heard of the user, so there was nothing to verify'],
+};
 
 /** @param {Deletion} deletion */
 function linked({ joined, linkedTo, again }) {
