@@ -13,6 +13,8 @@ export default defineConfig({
       project('replay', { testTimeout: 60_000 }),
       project('integration', { testTimeout: 60_000, hookTimeout: 300_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
       project('e2e', { testTimeout: 300_000, hookTimeout: 600_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
+      // The status page in a real Chromium, over real roles: `npm run test:page`, apart from `npm test`.
+      project('page', { testTimeout: 180_000, hookTimeout: 600_000, globalSetup: ['test/support/stack-setup.ts'], fileParallelism: false }),
       // What is deployed: rendered by Helm, which may have to be built first.
       project('deploy', { testTimeout: 60_000, hookTimeout: 900_000 }),
       // Random walks on Temporal's servers: minutes, so `npm run test:model`, apart from `npm test`.

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { deadLetterAnswer, deadLetterList } from '../contracts/api/dead-letters.js';
 import { deletionAnswer, jobAnswer } from '../contracts/api/deletions.js';
 import { deletionList, tenantList } from '../contracts/api/lists.js';
+import { meAnswer } from '../contracts/api/me.js';
 import { problemAnswer, PROBLEMS } from '../contracts/api/problems.js';
 import type { ProblemName } from '../contracts/api/problems.js';
 import { actAnswer, deletionRequest, requestedAnswer } from '../contracts/api/requests.js';
@@ -18,7 +19,7 @@ const PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'un
 /** Schemas that the document names once. In zod's own registry, where descriptions and examples are. */
 for (const [id, schema] of Object.entries({
   Deletion: deletionAnswer, DeletionList: deletionList, DeletionRequest: deletionRequest, Requested: requestedAnswer, Done: actAnswer, Job: jobAnswer,
-  Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, Subject: subjectAnswer, DeadLetter: deadLetterAnswer, DeadLetterList: deadLetterList, Problem: problemAnswer,
+  Tenant: tenantAnswer, TenantList: tenantList, ServiceList: serviceList, Subject: subjectAnswer, DeadLetter: deadLetterAnswer, DeadLetterList: deadLetterList, Me: meAnswer, Problem: problemAnswer,
 })) z.globalRegistry.add(schema, { id });
 
 const withComponents = createJsonSchemaTransformObject({});

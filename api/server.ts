@@ -20,6 +20,8 @@ import { addAboutRoutes } from './routes/about.js';
 import { addActRoutes } from './routes/acts.js';
 import { addDeadLetterRoutes } from './routes/dead-letters.js';
 import { addDeletionRoutes } from './routes/deletions.js';
+import { addMeRoute } from './routes/me.js';
+import { servePage } from './routes/page.js';
 import type { RouteDeps } from './routes/routes.js';
 import { addSubjectRoutes } from './routes/subjects.js';
 import { addTenantRoutes } from './routes/tenants.js';
@@ -83,6 +85,7 @@ export function createApi({ reads, writes, deadLetters, health, log, verifyToken
   guard(api, { verifyToken, requestsPerMinute });
   traceRequests(api);
   describeRoutes(api, { version });
+  servePage(api);
   void api.register((instance, _options, done) => {
     const routes = instance.withTypeProvider<ZodTypeProvider>();
     const deps: RouteDeps = { reads, writes, webUi };
@@ -91,6 +94,7 @@ export function createApi({ reads, writes, deadLetters, health, log, verifyToken
     addTenantRoutes(routes, deps);
     addSubjectRoutes(routes, deps);
     addDeadLetterRoutes(routes, deadLetters);
+    addMeRoute(routes, { authentication: verifyToken !== undefined });
     addAboutRoutes(routes, health);
     otherMethods.addRoutes();
     done();

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
+import { API_ROLES } from '../../contracts/api/me.js';
+import type { ApiRole } from '../../contracts/api/me.js';
 import { personId } from '../../contracts/topics/index.js';
-
-/** What a token allows, each more than the one before: viewer reads; operator asks for deletions and acts on them; admin decides about tenants. */
-export const API_ROLES = ['viewer', 'operator', 'admin'] as const;
-export type ApiRole = (typeof API_ROLES)[number];
 
 /** Who calls. */
 export interface Caller {

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ApiRole } from '../../contracts/api/me.js';
 import { isLoopback } from '../../platform/loopback.rules.js';
 import { Problem } from '../problem.js';
 import { ANYONE, mayAct } from './caller.rules.js';
-import type { ApiRole, Caller } from './caller.rules.js';
+import type { Caller } from './caller.rules.js';
 import { KeysUnreachable, TokenRefused } from './token-verifier.js';
 import type { VerifyToken } from './token-verifier.js';
 

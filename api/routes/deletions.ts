@@ -94,10 +94,10 @@ export function addDeletionRoutes(routes: Routes, { reads, writes, webUi }: Rout
 }
 
 /** What is looked for, inside the fence; undefined when nothing can be found there. */
-function filterFor({ tenants }: Caller, { status, kind, tenantId, serviceType, parked, overdue, since, until }: DeletionListQuery): DeletionFilter | undefined {
+function filterFor({ tenants }: Caller, { status, kind, tenantId, limit: _limit, cursor: _cursor, ...rest }: DeletionListQuery): DeletionFilter | undefined {
   const asked = tenantId === undefined ? tenants : [tenantId].filter((one) => tenants === undefined || tenants.includes(one));
   if (asked?.length === 0) return undefined;
-  return { statuses: status && [...new Set(status)], kinds: kind && [...new Set(kind)], tenantIds: asked, serviceType, parked, overdue, since, until };
+  return { statuses: status && [...new Set(status)], kinds: kind && [...new Set(kind)], tenantIds: asked, ...rest };
 }
 
 function refuseOutsideFence(caller: Caller, asked: DeletionRequest): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { DeletionFilter } from '../../store/ledger/list.js';
 import { listDeletions } from '../../store/ledger/list.js';
 import { listServices, listTenants } from '../../store/inventory/list.js';
@@ -69,6 +70,9 @@ export async function runApi(rig: Rig, options: ApiOptions): Promise<SectionRepo
 /** Well spread and the same in each run. */
 const spread = (n: number, below: number): number => (n * 7_919) % below;
 
+/** As the rows of the past have it. */
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+
 async function questionsOver(rows: number, page: (path: string) => Promise<unknown>): Promise<Question[]> {
   const tenants = Math.floor(rows / (2 * SERVICES_TO_A_PAST_TENANT));
   const tenant = (n: number): string => `past-tenant-${spread(n, tenants)}`;
@@ -87,6 +91,10 @@ async function questionsOver(rows: number, page: (path: string) => Promise<unkno
     list('tenant and status', (n) => `&tenantId=${tenant(n)}&status=COMPLETED`, { tenantIds: ['past-tenant-7'], statuses: ['COMPLETED'] }),
     list('service type', () => '&serviceType=cloud-storage', { serviceType: 'cloud-storage' }),
     list('service type nobody has', () => '&serviceType=nobody-has', { serviceType: 'nobody-has' }),
+    list('user', (n) => `&userId=past-user-${2 * spread(n, Math.floor(rows / 2))}`, { userId: 'past-user-8' }),
+    list('subject', (n) => `&subjectRef=v1.${md5(String(2 * spread(n, Math.floor(rows / 2))))}`, { subjectRef: `v1.${md5('8')}` }),
+    list('service instance', (n) => `&serviceInstanceId=service-${2 * spread(n, Math.floor(rows / 2)) + 1}`, { serviceInstanceId: 'service-9' }),
+    list('trace', (n) => `&traceId=${md5(`trace${spread(n, rows)}`)}`, { traceId: md5('trace7') }),
     list('parked', () => '&parked=true', { parked: true }),
     list('overdue', () => '&overdue=true', { overdue: true }),
     list('overdue of a tenant', (n) => `&overdue=true&tenantId=${tenant(n)}`, { overdue: true, tenantIds: ['past-tenant-7'] }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES } from '../names/index.js';
-import { incomingId, isoTime } from '../topics/index.js';
+import { incomingId, isoTime, personId, subjectRef } from '../topics/index.js';
 
 const time = z.iso.datetime({ offset: true });
 const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) => z.enum(words, `must be one of ${words.join(', ')}`);
@@ -22,6 +22,10 @@ export const deletionListQuery = z.strictObject({
   kind: z.array(oneOf(DELETION_KINDS)).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   tenantId: incomingId.optional(),
   serviceType: incomingId.optional(),
+  userId: personId.optional(),
+  subjectRef: subjectRef.optional(),
+  serviceInstanceId: incomingId.optional().meta({ description: 'Of whatever tenant, unless `tenantId` is given too' }),
+  traceId: incomingId.optional(),
   parked: flagInQuery.optional().meta({ description: 'Stopped until something or someone moves it: FAILED or TIMEOUT' }),
   overdue: flagInQuery.optional().meta({ description: 'Past its due date and not ended. With `true` what is overdue the longest comes first; all other lists begin with the newest' }),
   since: moment.meta({ format: 'date-time', pattern, description: 'Received at or after' }),

@@ -166,6 +166,7 @@ async function demo({ environment, dir, logs, exitWhenOver, output, paint, inter
   say([
     '', paint('strong', 'Everything stays up until Ctrl-C.'),
     ...(webUi === undefined ? [] : [`  Temporal Web UI  ${webUi}`]),
+    `  Status page      ${config.client.apiUrl}/ui/`,
     `  API              ${config.client.apiUrl}/docs (token: npm run --silent token -- --role operator --stack ${relative(process.cwd(), dir)})`,
     `  Airflow          ${stack.env['AIRFLOW_API_URL'] ?? ''}${airflow === 'real' ? '' : ' (simulated)'}`,
     `  Logs             ${relative(process.cwd(), logs)}`,

@@ -10,6 +10,11 @@ export interface DeletionFilter {
   /** Of any of these tenants: users' deletions are of none. */
   readonly tenantIds?: readonly string[] | undefined;
   readonly serviceType?: string | undefined;
+  /** Of all of one user, one subject, one instance (of whatever tenant), one trace. */
+  readonly userId?: string | undefined;
+  readonly subjectRef?: string | undefined;
+  readonly serviceInstanceId?: string | undefined;
+  readonly traceId?: string | undefined;
   readonly parked?: boolean | undefined;
   /** Not ended, and past its due date; false: all others. */
   readonly overdue?: boolean | undefined;
@@ -43,12 +48,15 @@ const COLUMNS = ['request_id', 'kind', 'workflow_id', 'user_id', 'tenant_id', 's
   'failure_code', 'failure_message', 'duplicate_of', 'outcome', 'airflow_run_id', 'received_at', 'completed_at', 'duration_ms', 'due_at'].map((column) => `d.${column}`).join(', ');
 /** As the partial index has it. */
 const LIVE = `status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`;
+/** What few deletions have in common, with its column: the first that is asked for is what the rows are found by. */
+const NARROW = [['userId', 'user_id'], ['subjectRef', 'subject_ref'], ['serviceInstanceId', 'service_instance_id'], ['traceId', 'trace_id']] as const satisfies readonly (readonly [keyof DeletionFilter, string])[];
 const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const selected = (sortColumn: string): string => `SELECT ${COLUMNS}, ${LIVE} AND d.due_at < now() AS overdue, ${utc(sortColumn)} AS sorted_at`;
 
 /**
  * One page of deletions, `limit` rows at the most, after the position that the page before ended at.
- * Reads no more than `limit` entries of an index for each status and kind, or status and tenant, that is asked for.
+ * Reads no more than `limit` entries of an index for each status and kind, or status and tenant, that is asked for; by a user, a subject, an
+ * instance or a trace, those of it.
  */
 export async function listDeletions(queryable: Queryable, filter: DeletionFilter, limit: number, after?: DeletionPosition): Promise<ListedDeletion[]> {
   const { sql, params } = pageOf(filter, limit, after);
@@ -63,7 +71,11 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
   if (filter.since !== undefined) conditions.push(`received_at >= ${param(filter.since, 'timestamptz')}`);
   if (filter.until !== undefined) conditions.push(`received_at < ${param(filter.until, 'timestamptz')}`);
 
+  const [rare, ...others] = NARROW.flatMap(([field, column]) => (filter[field] === undefined ? [] : [`${column} = ${param(filter[field], 'text')}`]));
+  conditions.push(...others);
+
   if (orderOf(filter) === 'due') {
+    if (rare !== undefined) conditions.push(rare);
     conditions.push(LIVE, 'due_at < now()', `status = ANY(${param(statuses, 'text[]')})`);
     if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
     if (filter.tenantIds) conditions.push(`tenant_id = ANY(${param(filter.tenantIds, 'text[]')})`);
@@ -74,6 +86,13 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
 
   if (filter.overdue === false) conditions.push(`NOT (${LIVE} AND due_at < now())`);
   if (after) conditions.push(`(received_at, request_id) < (${param(after.at, 'timestamptz')}, ${param(after.requestId, 'text')})`);
+  if (rare !== undefined) {
+    conditions.unshift(rare, `status = ANY(${param(statuses, 'text[]')})`);
+    if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
+    if (filter.tenantIds) conditions.push(`tenant_id = ANY(${param(filter.tenantIds, 'text[]')})`);
+    if (filter.serviceType !== undefined) conditions.push(`service_type = ${param(filter.serviceType, 'text')}`);
+    return { sql: `${selected('d.received_at')} FROM deletions d WHERE ${conditions.join(' AND ')} ORDER BY d.received_at DESC, d.request_id DESC LIMIT ${param(limit, 'int')}`, params };
+  }
   // The column that the index of this list begins with, and the values of it that are asked for.
   let scope: { column: string; values: readonly string[] };
   if (filter.tenantIds) {

@@ -6,13 +6,13 @@ import { serviceEvent } from '../support/deletions.js';
 import { openStore, type TestStore } from '../support/store.js';
 
 let store: TestStore;
-let all: ListedDeletion[];
+let all: (ListedDeletion & { readonly subjectRef: string | null; readonly traceId: string })[];
 
 /** Deletions of every kind and status, some received in the same microsecond. */
 const FILL = `
   INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, tenant_id, service_type, service_instance_id, gdpr_mode, dry_run, trace_id, input, status, duplicate_of, requested_at, received_at, due_at)
-  SELECT 'r-' || n, kind, 'w-' || n, CASE kind WHEN 'user' THEN 'v1.x' END, CASE kind WHEN 'user' THEN 'u-' || n END, CASE WHEN kind <> 'user' THEN 't-' || n % 3 END,
-    CASE kind WHEN 'service' THEN (ARRAY['app', 'database'])[n % 2 + 1] END, CASE kind WHEN 'service' THEN 's-' || n END, true, false, 'trace', '{}', status, CASE status WHEN 'DUPLICATE' THEN 'r-0' END,
+  SELECT 'r-' || n, kind, 'w-' || n, CASE kind WHEN 'user' THEN 'v1.' || n % 2 END, CASE kind WHEN 'user' THEN 'u-' || n % 5 END, CASE WHEN kind <> 'user' THEN 't-' || n % 3 END,
+    CASE kind WHEN 'service' THEN (ARRAY['app', 'database'])[n % 2 + 1] END, CASE kind WHEN 'service' THEN 's-' || n % 11 END, true, false, 'trace-' || n % 7, '{}', status, CASE status WHEN 'DUPLICATE' THEN 'r-0' END,
     now(), received_at, CASE WHEN n % 5 < 3 THEN received_at ELSE now() + interval '1 day' END
   FROM (SELECT n, (ARRAY['user', 'service', 'service', 'tenant'])[n / 8 % 4 + 1] AS kind, (ARRAY[${DELETION_STATUSES.map((status) => `'${status}'`).join(', ')}])[n % 8 + 1] AS status,
           '2026-02-11T10:00:00.000001Z'::timestamptz + n / 3 * interval '1 microsecond' AS received_at
@@ -21,7 +21,8 @@ const FILL = `
 beforeAll(async () => {
   store = await openStore();
   await store.database.script(FILL);
-  all = await listDeletions(store.database, {}, 1_000);
+  const more = new Map((await store.database.rows<{ requestId: string; subjectRef: string | null; traceId: string }>('SELECT request_id, subject_ref, trace_id FROM deletions')).map((row) => [row.requestId, row]));
+  all = (await listDeletions(store.database, {}, 1_000)).map((row) => ({ ...row, ...more.get(row.requestId)! }));
 });
 afterAll(() => store.close());
 
@@ -39,12 +40,14 @@ async function pages(filter: DeletionFilter, limit: number): Promise<string[]> {
 
 /** What a list should hold, from all rows. */
 function expected(filter: DeletionFilter): string[] {
-  const { statuses, kinds, tenantIds, serviceType, parked, overdue, since, until } = filter;
+  const { statuses, kinds, tenantIds, serviceType, parked, overdue, since, until, userId, subjectRef, serviceInstanceId, traceId } = filter;
   const at = (row: ListedDeletion): string => row.sortedAt;
   const rows = all.filter((row) =>
     (!statuses || statuses.includes(row.status)) && (!kinds || kinds.includes(row.kind)) && (!tenantIds || (row.tenantId !== null && tenantIds.includes(row.tenantId)))
     && (serviceType === undefined || row.serviceType === serviceType) && (parked === undefined || isParked(row.status) === parked)
     && (overdue === undefined || (!isFinal(row.status) && row.dueAt.getTime() < Date.now()) === overdue)
+    && (userId === undefined || row.userId === userId) && (subjectRef === undefined || row.subjectRef === subjectRef)
+    && (serviceInstanceId === undefined || row.serviceInstanceId === serviceInstanceId) && (traceId === undefined || row.traceId === traceId)
     && (since === undefined || at(row) >= since) && (until === undefined || at(row) < until));
   // Of what is overdue here the due date is the time of receipt.
   return (overdue === true ? rows.toSorted((a, b) => (at(a) === at(b) ? (a.requestId < b.requestId ? -1 : 1) : at(a) < at(b) ? -1 : 1)) : rows).map(({ requestId }) => requestId);
@@ -64,6 +67,9 @@ describe('a list of deletions', () => {
     { tenantIds: ['t-1'] }, { tenantIds: ['t-0', 't-2'] }, { tenantIds: ['t-1'], serviceType: 'app', kinds: ['service'], statuses: ['TIMEOUT', 'PENDING'] }, { tenantIds: ['t-none'] }, { tenantIds: ['t-1'], kinds: ['user'] },
     { serviceType: 'database' }, { serviceType: 'database', parked: true }, { serviceType: 'app', kinds: ['tenant'] }, { parked: true }, { parked: false }, { parked: true, statuses: ['FAILED', 'COMPLETED'] },
     { overdue: true }, { overdue: false }, { overdue: true, parked: true }, { overdue: true, tenantIds: ['t-1'], kinds: ['service'], serviceType: 'app' }, { overdue: true, statuses: ['COMPLETED'] },
+    { userId: 'u-1' }, { userId: 'u-none' }, { userId: 'u-2', statuses: ['COMPLETED', 'DUPLICATE'] }, { subjectRef: 'v1.1' }, { subjectRef: 'v1.1', userId: 'u-3', parked: true }, { userId: 'u-1', tenantIds: ['t-1'] },
+    { serviceInstanceId: 's-3' }, { serviceInstanceId: 's-3', tenantIds: ['t-1', 't-2'], serviceType: 'app' }, { serviceInstanceId: 's-4', overdue: true }, { serviceInstanceId: 's-4', traceId: 'trace-3', overdue: false },
+    { traceId: 'trace-3' }, { traceId: 'trace-3', kinds: ['service'], since: '2026-02-11T10:00:00.000020Z' }, { traceId: 'trace-3', overdue: true },
     { since: '2026-02-11T10:00:00.000020Z' }, { until: '2026-02-11T10:00:00.000020Z', kinds: ['user'] }, { since: '2026-02-11T10:00:00.000010Z', until: '2026-02-11T10:00:00.000040Z', overdue: true },
   ];
   test.each(filters.map((filter) => [JSON.stringify(filter), filter] as const))('by %s holds what fits, on pages of any size', async (_text, filter) => {

@@ -29,12 +29,12 @@ const FILL = `
   INSERT INTO services (tenant_id, service_instance_id, service_type, status, provisioned_at, event_at)
     SELECT 't-' || (n % 1000 + 1), 's-' || n, 'database', CASE WHEN n % 3 = 0 THEN 'ACTIVE' ELSE 'ERASED' END, now(), now() FROM generate_series(1, 5000) n;
   INSERT INTO deletions (request_id, kind, workflow_id, tenant_id, service_type, service_instance_id, gdpr_mode, dry_run, trace_id, input, status, claimed_run, attempt, requested_at, due_at)
-    SELECT 'r-' || n, 'service', 'service-deletion/t-' || (n % 1000 + 1) || '/s-' || n, 't-' || (n % 1000 + 1), 'database', 's-' || n, false, false, 'trace', '{}',
+    SELECT 'r-' || n, 'service', 'service-deletion/t-' || (n % 1000 + 1) || '/s-' || n, 't-' || (n % 1000 + 1), 'database', 's-' || n, false, false, 'trace-' || n, '{}',
       CASE WHEN n % 50 = 0 THEN 'SENT_TO_AIRFLOW' ELSE 'COMPLETED' END, 'run-' || n, 1, now(), now() + interval '30 days' FROM generate_series(1, 5000) n;
   INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, gdpr_mode, dry_run, trace_id, input, status, claimed_run, attempt, requested_at, due_at)
-    SELECT 'u-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace', '{}', 'COMPLETED', 'run-u-' || n, 1, now(), now() + interval '30 days' FROM generate_series(1, 5000) n;
+    SELECT 'u-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace-' || n, '{}', 'COMPLETED', 'run-u-' || n, 1, now(), now() + interval '30 days' FROM generate_series(1, 5000) n;
   INSERT INTO deletions (request_id, kind, workflow_id, subject_ref, user_id, gdpr_mode, dry_run, trace_id, input, status, duplicate_of, outcome, requested_at, due_at)
-    SELECT 'd-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace', '{}', 'DUPLICATE', 'u-' || n, 'COMPLETED', now(), now() FROM generate_series(1, 1000) n;
+    SELECT 'd-' || n, 'user', 'user-deletion/v1.' || n, 'v1.' || n, 'user-' || n, true, false, 'trace-' || n, '{}', 'DUPLICATE', 'u-' || n, 'COMPLETED', now(), now() FROM generate_series(1, 1000) n;
   INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause, posted_at, result, result_at, revoked_at)
     SELECT 'del_req_' || request_id, request_id, 1, 'dag', 'default', 1, 'the request', now(), CASE WHEN status = 'COMPLETED' THEN 'SUCCESS' END, now(), CASE WHEN status = 'COMPLETED' AND substr(md5(request_id), 1, 1) = '0' THEN now() END
     FROM deletions WHERE status <> 'DUPLICATE';
@@ -187,9 +187,9 @@ describe('no statement reads a large table whole', () => {
       await forgetGoneItems(database, 90 * 24 * 3_600_000, 10);
       await forgetResurrections(database, 90 * 24 * 3_600_000, 10);
     }],
-    ['when the API lists deletions, tenants and services', 11, async (database) => {
+    ['when the API lists deletions, tenants and services', 19, async (database) => {
       const after = { order: 'received', at: new Date().toISOString(), requestId: 'r' } as const;
-      for (const filter of [{}, { statuses: ['FAILED'] }, { kinds: ['tenant'] }, { tenantIds: ['t-7'] }, { tenantIds: ['t-7', 't-8'], serviceType: 'database' }, { serviceType: 'database' }, { parked: true }, { since: '2026-01-01T00:00:00Z', until: '2030-01-01T00:00:00Z' }] as const) {
+      for (const filter of [{}, { statuses: ['FAILED'] }, { kinds: ['tenant'] }, { tenantIds: ['t-7'] }, { tenantIds: ['t-7', 't-8'], serviceType: 'database' }, { serviceType: 'database' }, { parked: true }, { userId: 'user-7' }, { subjectRef: 'v1.7' }, { serviceInstanceId: 's-7' }, { traceId: 'trace-7', parked: true }, { since: '2026-01-01T00:00:00Z', until: '2030-01-01T00:00:00Z' }] as const) {
         await listDeletions(database, filter, 51);
         await listDeletions(database, filter, 51, after);
       }

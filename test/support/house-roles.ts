@@ -57,7 +57,7 @@ const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

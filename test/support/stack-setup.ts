@@ -34,7 +34,7 @@ interface Shared {
  * touch, or `real`, the same with the real Airflow.
  */
 type Kind = 'parts' | 'whole' | 'real';
-const KINDS: Readonly<Record<string, Kind>> = { e2e: 'whole', 'real-airflow': 'real' };
+const KINDS: Readonly<Record<string, Kind>> = { e2e: 'whole', page: 'whole', 'real-airflow': 'real' };
 const kindFor = (project: string): Kind => KINDS[project] ?? 'parts';
 
 /** One stack of a kind for all projects of a vitest process; each project loads this module anew, so the module cannot hold it. */

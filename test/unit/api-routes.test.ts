@@ -21,10 +21,11 @@ describe('a list of deletions', () => {
   it('asks the ledger for what the query names', async () => {
     const deletions = vi.fn((_filter: DeletionFilter) => Promise.resolve([]));
     const api = openApi({ reads: { deletions } });
-    const query = 'status=FAILED&status=TIMEOUT&kind=service&tenantId=t-1&serviceType=app&parked=true&overdue=false&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00%2B01:00&limit=10';
+    const query = 'status=FAILED&status=TIMEOUT&kind=service&tenantId=t-1&serviceType=app&parked=true&overdue=false&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00%2B01:00&userId=ann%40x.org&subjectRef=v1.0a1b2c3d&serviceInstanceId=s-1&traceId=trace-1&limit=10';
     expect((await api.inject(`/api/v1/deletions?${query}`)).json()).toEqual({ items: [], next: null });
     expect(deletions).toHaveBeenLastCalledWith({
       statuses: ['FAILED', 'TIMEOUT'], kinds: ['service'], tenantIds: ['t-1'], serviceType: 'app', parked: true, overdue: false, since: '2026-01-01T00:00:00Z', until: '2026-02-01T00:00:00+01:00',
+      userId: 'ann@x.org', subjectRef: 'v1.0a1b2c3d', serviceInstanceId: 's-1', traceId: 'trace-1',
     }, 11, undefined);
     await api.inject('/api/v1/deletions');
     expect(Object.values(deletions.mock.lastCall?.[0] ?? {}).filter((value) => value !== undefined)).toEqual([]);
@@ -42,7 +43,7 @@ describe('a list of deletions', () => {
     expect((await api.inject('/api/v1/deletions?limit=3')).json()).toMatchObject({ next: null });
   });
 
-  it.each(['limit=0', 'limit=201', 'limit=x', 'status=DONE', 'status=', 'kind=users', 'parked=yes', 'overdue=1', 'since=yesterday', 'until=2026-13-01T00:00:00Z', 'since=0000-01-01T00:00:00Z', 'tenantId=a%20b', 'tenantId=a&tenantId=b', 'statuss=FAILED', 'cursor=abc', `cursor=${idCursor('x')}`, `cursor=${deletionCursor({ order: 'due', at: '2026-01-01T00:00:00Z', requestId: 'r' })}`])('refuses %s and says which field', async (query) => {
+  it.each(['limit=0', 'limit=201', 'limit=x', 'status=DONE', 'status=', 'kind=users', 'parked=yes', 'overdue=1', 'since=yesterday', 'until=2026-13-01T00:00:00Z', 'since=0000-01-01T00:00:00Z', 'tenantId=a%20b', 'tenantId=a&tenantId=b', 'userId=a%2Fb', 'subjectRef=ann', 'serviceInstanceId=', 'traceId=a~b', 'statuss=FAILED', 'cursor=abc', `cursor=${idCursor('x')}`, `cursor=${deletionCursor({ order: 'due', at: '2026-01-01T00:00:00Z', requestId: 'r' })}`])('refuses %s and says which field', async (query) => {
     const deletions = vi.fn(() => Promise.resolve([]));
     const response = await openApi({ reads: { deletions } }).inject(`/api/v1/deletions?${query}`);
     expect(response.statusCode).toBe(400);
@@ -206,7 +207,7 @@ describe('the description', () => {
     expect(document.openapi).toMatch(/^3\.1\./);
     const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, about]) => ({ path, method, ...about })));
     expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
-      'get /api/v1/dead-letters', 'get /api/v1/dead-letters/{id}', 'get /api/v1/deletions', 'get /api/v1/deletions/{requestId}', 'get /api/v1/jobs/{jobId}', 'get /api/v1/subjects/by-user/{userId}', 'get /api/v1/subjects/{subjectRef}', 'get /api/v1/tenants', 'get /api/v1/tenants/{tenantId}', 'get /api/v1/tenants/{tenantId}/services', 'get /problems/{name}',
+      'get /api/v1/dead-letters', 'get /api/v1/dead-letters/{id}', 'get /api/v1/deletions', 'get /api/v1/deletions/{requestId}', 'get /api/v1/jobs/{jobId}', 'get /api/v1/me', 'get /api/v1/subjects/by-user/{userId}', 'get /api/v1/subjects/{subjectRef}', 'get /api/v1/tenants', 'get /api/v1/tenants/{tenantId}', 'get /api/v1/tenants/{tenantId}/services', 'get /problems/{name}',
       'post /api/v1/dead-letters/replay', 'post /api/v1/dead-letters/{id}/replay', 'post /api/v1/deletions', 'post /api/v1/deletions/{requestId}/cancel', 'post /api/v1/deletions/{requestId}/hold', 'post /api/v1/deletions/{requestId}/release', 'post /api/v1/deletions/{requestId}/retry', 'post /api/v1/tenants/{tenantId}/erase',
     ]);
     for (const { path, responses, security } of operations.filter((one) => one.path.startsWith('/api/'))) {
