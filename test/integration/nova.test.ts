@@ -99,7 +99,7 @@ describe('the role', () => {
     await until('the first is taken in', async () => (await countsOf(user_id)).length === 1);
     await house.send(recordOf('identity.user.deleted', { user_id, deleted_at: after, soft_delete: true }, { event_id: freshId('e') }));
     await until('the second is taken in', async () => (await countsOf(user_id))[0]?.hidden === 1);
-    expect((await metrics.eventsAhead.get()).values).toMatchObject([{ value: 2 }]);
+    expect((await metrics.eventsAhead.get()).values.filter(({ value }) => value > 0)).toMatchObject([{ value: 2 }]);
   });
 
   test('passes over what nobody here knows, keeps what is at fault, and is held up by neither', async () => {
