@@ -249,11 +249,11 @@ test('without authentication nobody is asked who they are, and whoever sits at t
   const roles = await createHouseRoles(env, [{ name: 'api-for-anyone', roles: ['api'] }], inject('stackDir'));
   try {
     await roles.start();
-    const { open, page, shot } = await someone({ url: `http://127.0.0.1:${port}/ui/` });
-    await open(hashOf(requestId));
-    await page.getByRole('button', { name: 'Retry …' }).waitFor();
-    expect(await page.locator('#who').textContent()).toBe('No sign-in on this machine');
-    await shot('deletion-without-authentication');
+    const reader = await someone({ url: `http://127.0.0.1:${port}/ui/` });
+    await reader.open(hashOf(requestId));
+    await reader.page.getByRole('button', { name: 'Retry …' }).waitFor();
+    expect(await reader.page.locator('#who').textContent()).toBe('No sign-in on this machine');
+    await reader.shot('deletion-without-authentication');
   } finally {
     await roles.close();
   }
