@@ -11,7 +11,7 @@ export interface LoadShape {
   readonly servicesEach: number;
 }
 
-export const usualLoad = (long: boolean): LoadShape => (long ? { users: 120, tenants: 24, servicesEach: 5 } : { users: 20, tenants: 6, servicesEach: 4 });
+export const usualLoad = (long: boolean): LoadShape => (long ? { users: 120, tenants: 24, servicesEach: 5 } : { users: 16, tenants: 5, servicesEach: 4 });
 
 /** What becomes of a tenant: `erased` when all its services are deleted in GDPR mode, `empty` without, `stays` when one service is not asked for. */
 export type TenantFate = 'erased' | 'empty' | 'stays';

@@ -2,7 +2,7 @@ import { TOPICS } from '../../../contracts/names/index.js';
 import type { Attempt } from '../../../store/ledger/rows.js';
 import { airflowResult } from '../../support/house-scenes.js';
 import { waitFor } from '../../support/wait-for.js';
-import { APART } from '../../support/house-roles.js';
+import { TOGETHER } from '../../support/house-roles.js';
 import type { ChaosLoad } from '../load.js';
 import type { ChaosContext, Scenario } from '../scenario.js';
 
@@ -123,7 +123,7 @@ export const airflowScenarios: readonly Scenario[] = [
     fault: 'A DAG paused for longer than RESULT_TIMEOUT, and released; runs that outlast it; results that come after it',
     userSees: 'Deletions of that DAG are tried again and again, and end once it runs.',
     promised: 'Each timeout revokes its run: of the runs that waited, those of revoked attempts erase nothing. A SUCCESS of any attempt before the end completes.',
-    setup: { env: { RESULT_TIMEOUT: '3s', AUTO_RETRIES: '100', RETRY_BACKOFF: '100ms', MAX_RETRY_BACKOFF: '200ms', WATCHER_INTERVAL: '5s' }, processes: APART },
+    setup: { env: { RESULT_TIMEOUT: '3s', AUTO_RETRIES: '100', RETRY_BACKOFF: '100ms', MAX_RETRY_BACKOFF: '200ms', WATCHER_INTERVAL: '5s' }, processes: TOGETHER },
     expects: { attempts: 'several' },
     before: async (context) => {
       const { house } = context;

@@ -70,7 +70,7 @@ export const kafkaScenarios: readonly Scenario[] = [
     userSees: 'Requests wait with their producers; running deletions wait for their trigger, result or notification.',
     promised: 'Nothing is lost or sent as something else; everything goes on by itself. No message becomes a dead letter for it.',
     inject: async ({ stack, byForm, pause, note }) => {
-      const ms = byForm(4_000, 30_000);
+      const ms = byForm(3_000, 30_000);
       await stack.part('kafka').stop();
       await pause(ms);
       await stack.part('kafka').start();

@@ -22,10 +22,10 @@ export const machineScenarios: readonly Scenario[] = [
     userSees: 'Nothing, but for the logs that are missing.',
     promised: 'A role that cannot log does its work; it logs again when there is room.',
     cannotRun: ({ logDisk }) => logDisk.unavailable,
-    spreadMs: (long) => (long ? 30_000 : 5_000),
+    spreadMs: (long) => (long ? 30_000 : 3_000),
     inject: async ({ logDisk, note, byForm, pause }) => {
       await logDisk.fill();
-      const ms = byForm(5_000, 30_000);
+      const ms = byForm(3_000, 30_000);
       await pause(ms);
       await logDisk.free();
       note(`full for ${ms / 1_000} s`);
@@ -65,7 +65,7 @@ export const machineScenarios: readonly Scenario[] = [
       house.roles.signal('SIGUSR2');
       note(hours);
       // Longer than a consumer group's session: a member that no longer tells that it lives is put out by then.
-      await pause(byForm(8_000, 30_000));
+      await pause(byForm(6_000, 30_000));
     },
     check: async ({ house, load }) => {
       const [row] = await house.ledger.rows<{ n: number }>("SELECT count(*)::int AS n FROM timeline WHERE request_id = ANY($1) AND abs(extract(epoch FROM now() - at)) > 3000", [load.ids]);

@@ -24,7 +24,7 @@ export const processScenarios: readonly Scenario[] = [
     fault: '`kill -9` of each role, one after another, restarted at once',
     userSees: 'Deletions that the role had in hand pause until its process is back.',
     promised: 'Nothing is lost; no trigger, notification or erasure is made twice. What was committed to Kafka was done.',
-    spreadMs: (long) => (long ? 60_000 : 8_000),
+    spreadMs: (long) => (long ? 60_000 : 5_000),
     inject: async ({ random, kill, house, note, pause, byForm }) => {
       const roles: readonly Role[] = ROLES;
       const restarts: Promise<void>[] = [];
