@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import pg from 'pg';
 import { endWithin, listen } from './listen.js';
+import { inOnePiece } from './one-piece.js';
 
 /** A row as PostgreSQL returns it, its columns in camelCase. */
 export type Row = Record<string, unknown>;
@@ -79,9 +81,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => options.onError?.(error));
 
-  const queryable = (client: pg.Pool | pg.PoolClient): Queryable => ({
+  const queryable = (client: pg.Pool | pg.PoolClient, beforeSending: () => void = () => undefined): Queryable => ({
     rows: async <T>(sql: string, params: readonly unknown[] = []) => {
       try {
+        beforeSending();
         const result = await client.query<Row>(prepared(sql, params));
         return result.rows.map(toCamelCase) as T[];
       } catch (error) {
@@ -103,18 +106,21 @@ export function openDatabase(options: DatabaseOptions): Database {
       let broken: Error | undefined;
       const onClientError = (error: Error) => (broken = error);
       client.on('error', onClientError);
-      const send = (statement: Promise<unknown>): void => {
-        unawaited.push(statement);
-        statement.catch((error: unknown) => (failedFirst ??= error));
+      const gather = inOnePiece(connectionOf(client));
+      const send = (statement: () => Promise<unknown>): void => {
+        gather();
+        const sent = statement();
+        unawaited.push(sent);
+        sent.catch((error: unknown) => (failedFirst ??= error));
       };
       try {
-        send(client.query('BEGIN'));
+        send(() => client.query('BEGIN'));
         const result = await work({
-          ...queryable(client),
-          write: (sql, params = []) => send(client.query(prepared(sql, params))),
+          ...queryable(client, gather),
+          write: (sql, params = []) => send(() => client.query(prepared(sql, params))),
           afterCommit: (effect) => effects.push(effect),
         });
-        send(commit(client));
+        send(() => commit(client));
         await Promise.all(unawaited);
         for (const effect of effects) effect();
         return result;
@@ -134,6 +140,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     close: () => endWithin(pool.end()),
   };
 }
+
+/** pg's types leave it out that every client has its connection. */
+const connectionOf = (client: pg.PoolClient): Writable => (client as unknown as { readonly connection: { readonly stream: Writable } }).connection.stream;
 
 /** PostgreSQL answers the COMMIT of a transaction that has failed with a ROLLBACK, and without an error. */
 async function commit(client: pg.PoolClient): Promise<void> {

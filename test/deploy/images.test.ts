@@ -98,6 +98,19 @@ describe('the image of the roles', () => {
     expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'lanes 2 bundle true\n' });
   });
 
+  test('serves the status page, all of it', async () => {
+    const script = `const { createApi } = await import('./api/server.ts');
+      const never = () => { throw new Error('not asked'); };
+      const log = (await import('./platform/log.ts')).createLog({ level: 'silent' });
+      const api = createApi({ reads: {}, writes: {}, deadLetters: { topics: ['t'] }, health: { answer: never }, log, verifyToken: undefined, requestsPerMinute: 1 });
+      const { readdirSync } = await import('node:fs');
+      const files = readdirSync('api/page', { recursive: true }).filter((file) => /[.](html|js|css|svg)$/.test(file));
+      const answers = await Promise.all(['', ...files].map(async (file) => (await api.inject('/ui/' + file)).statusCode));
+      console.log(files.includes('main.js'), files.includes('index.html'), [...new Set(answers)].join());
+      process.exit(0);`;
+    expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'true true 200\n' });
+  });
+
   test('runs what it is told to: roles, and the command line', async () => {
     const [program, ...args] = JSON.parse(instruction(image!, 'ENTRYPOINT') ?? '[]') as string[];
     expect(program).toBe('node');
