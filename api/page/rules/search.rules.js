@@ -9,6 +9,8 @@ const INCOMING = /^[A-Za-z0-9._:-]{1,64}$/;
 const PERSON = /^[A-Za-z0-9._:@+-]{1,64}$/;
 const DERIVED = /^[A-Za-z0-9._:~-]{1,160}$/;
 const SUBJECT_REF = /^v\d{1,9}\.[A-Za-z0-9_-]{8,128}$/;
+/** Names that no id may be: steps of a path, and what means something to JavaScript. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype', '.', '..']);
 
 /**
  * Where to look, by what the text can be; nowhere for what no id can be.
@@ -20,8 +22,7 @@ export function lookUpsFor(text, fenced) {
   const id = encodeURIComponent(text);
   /** @type {LookUp[]} */
   const found = [];
-  // Steps of a path, which no id may be.
-  if (text === '.' || text === '..') return found;
+  if (RESERVED.has(text)) return found;
   if (DERIVED.test(text)) found.push({ as: 'Request', path: `deletions/${id}`, finds: 'deletion' });
   if (DERIVED.test(text) && text.startsWith('del_req_')) found.push({ as: 'Job', path: `jobs/${id}`, finds: 'job' });
   if (INCOMING.test(text)) found.push({ as: 'Tenant', path: `tenants/${id}`, finds: 'tenant' });

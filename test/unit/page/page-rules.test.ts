@@ -46,7 +46,7 @@ describe('an address', () => {
 
 describe('a search', () => {
   it('asks where the text can be an id, by the rules of the contract, and nowhere else', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[A-Za-z0-9._:~@+-]{1,70}$/), fc.stringMatching(/^v\d\.[a-z0-9]{6,12}$/), fc.constantFrom('.', '..', '...')), (text) => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[A-Za-z0-9._:~@+-]{1,70}$/), fc.stringMatching(/^v\d\.[a-z0-9]{6,12}$/), fc.constantFrom('.', '..', '...', '__proto__', 'constructor', 'prototype')), (text) => {
       const asked = lookUpsFor(text, false).map(({ as }) => as);
       expect(asked.includes('Request')).toBe(derivedId.safeParse(text).success);
       for (const as of ['Tenant', 'Service instance', 'Trace']) expect(asked.includes(as)).toBe(incomingId.safeParse(text).success);
