@@ -45,6 +45,12 @@ describe('the Chinese README is in step with the English one', () => {
     expect(linksOf(chinese)).toContain('README.md');
   });
 
+  test('in the versions that it names', () => {
+    const versions = (text: string): string[] => [...prose(text).matchAll(/\d+(?:\.\d+)+/g)].map(([version]) => version).sort();
+    expect(versions(chinese)).toEqual(versions(english));
+    expect(versions(english)).not.toEqual([]);
+  });
+
   test('and is Chinese: no row of the configuration is left in English', () => {
     const left = configOf(chinese).split('\n').filter((line) => line.startsWith('| `') && !/[\u4e00-\u9fff]/.test(line.split(' | ').slice(2).join(' ')));
     expect(left).toEqual([]);
