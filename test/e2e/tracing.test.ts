@@ -5,6 +5,7 @@ import { ROLES } from '../../platform/roles.js';
 import { openTokenIssuer } from '../../stack/tokens.js';
 import { openHouse, type House } from '../support/house.js';
 import { fresh, provision, serviceRequest, userRequest, whenStatus } from '../support/house-scenes.js';
+import { receivedSpans } from '../support/otlp-receiver.js';
 import type { ReceivedSpan } from '../support/otlp-protobuf.js';
 import { header, type Json } from '../support/recorder.js';
 import { namesOf, treeOf, whenTrace } from '../support/traces.js';
@@ -58,6 +59,8 @@ describe('the spans of one deletion form one tree', () => {
     await house.airflow.turn('knobs', { durations: { [userId]: 2_000 } });
     await house.send({ ...message, headers: { traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'vendor=abc' } });
     await whenStatus(house, requestId, 'SENT_TO_AIRFLOW');
+    // Spans that a process has not sent yet die with it.
+    await waitFor('the span of the claim has come', async () => namesOf(await receivedSpans(collector, traceId)).includes('RunActivity:claim'), 20_000);
     await house.roles.kill('SIGKILL', 'worker');
     await house.roles.start('worker');
     await whenStatus(house, requestId, 'COMPLETED', 60_000);
