@@ -55,7 +55,9 @@ async function readRanges(kafka: KafkaClient, topic: string, wanted: readonly Ra
   if (open.size === 0) return [];
   const groupId = `expunge-read-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, allowAutoTopicCreation: false });
-  const found: StoredMessage[] = [];
+  /** By their places: whoever joins anew reads from the beginning. */
+  const found = new Map<string, StoredMessage>();
+  let crash: Error | undefined;
   let finish: () => void = () => undefined;
   let fail: (error: Error) => void = () => undefined;
   const finished = new Promise<void>((resolve, reject) => {
@@ -71,11 +73,12 @@ async function readRanges(kafka: KafkaClient, topic: string, wanted: readonly Ra
     const range = open.get(partition);
     const offset = BigInt(message.offset);
     if (range && offset >= range.from && offset < range.to) {
-      found.push({ topic, partition, offset: message.offset, timestampMs: Number(message.timestamp), key: message.key, value: message.value, headers: message.headers ?? {} });
+      found.set(`${partition}/${message.offset}`, { topic, partition, offset: message.offset, timestampMs: Number(message.timestamp), key: message.key, value: message.value, headers: message.headers ?? {} });
     }
     reached(partition, offset);
   };
   consumer.on(consumer.events.GROUP_JOIN, () => {
+    crash = undefined;
     for (const { partition, from } of open.values()) consumer.seek({ topic, partition, offset: String(from) });
   });
   // The last offsets may be control records, which no message comes for.
@@ -84,7 +87,8 @@ async function readRanges(kafka: KafkaClient, topic: string, wanted: readonly Ra
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     // kafkajs begins anew by itself where that can help: a broker that has just started looks for its groups first.
-    if (!payload.restart) fail(payload.error);
+    if (payload.restart) crash = payload.error;
+    else fail(payload.error);
   });
   try {
     await consumer.connect();
@@ -96,8 +100,9 @@ async function readRanges(kafka: KafkaClient, topic: string, wanted: readonly Ra
         return Promise.resolve();
       },
     });
-    await within(finished, timeoutMs);
-    return found;
+    // What was read by then is given, but not for an outage: nothing found would pass for nothing there.
+    if (!(await within(finished, timeoutMs)) && crash) throw crash;
+    return [...found.values()];
   } finally {
     await consumer.disconnect().catch(() => undefined);
     // An empty group vanishes by itself; deleting it only tidies up at once.
