@@ -1,10 +1,11 @@
 import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES, isFinal, SUBJECT_KINDS } from '../contracts/names/index.js';
+import { within } from '../platform/deadline.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { LedgerStats } from '../store/ledger/stats.js';
 
 export interface LedgerGauges {
-  readonly metrics: Pick<Metrics, (typeof GAUGES)[number]>;
+  readonly metrics: Pick<Metrics, (typeof WITH_LABELS)[number] | (typeof WITHOUT_LABELS)[number]>;
   readonly readStats: () => Promise<LedgerStats>;
   /** Scrapes nearer to one another than this are answered from one count. */
   readonly maxAgeMs: number;
@@ -14,7 +15,8 @@ export interface LedgerGauges {
   readonly now?: () => number;
 }
 
-const GAUGES = ['inFlight', 'parkedNow', 'overdue', 'dueSoon', 'noProgress', 'tenantsUnknown', 'verdictsRecent', 'resurrectedRecent'] as const;
+const WITH_LABELS = ['inFlight', 'parkedNow', 'verdictsRecent', 'resurrectedRecent'] as const;
+const WITHOUT_LABELS = ['overdue', 'dueSoon', 'noProgress', 'tenantsUnknown'] as const;
 /** The verdicts that somebody has to look at. */
 const VERDICTS_TO_LOOK_AT = ['RESIDUAL', 'UNVERIFIABLE'] as const;
 
@@ -29,7 +31,9 @@ export function createLedgerGauges({ metrics, readStats, maxAgeMs, timeoutMs, lo
 
   const count = async (): Promise<void> => {
     try {
-      tell(metrics, await within(timeoutMs, readStats()));
+      const stats = readStats();
+      if (!(await within(stats, timeoutMs))) throw new Error(`no answer within ${timeoutMs} ms`);
+      tell(metrics, await stats);
       countedAt = now();
     } catch (error) {
       log.warn({ err: error }, 'the ledger cannot be counted; its gauges are left out');
@@ -62,22 +66,7 @@ function tell(metrics: LedgerGauges['metrics'], stats: LedgerStats): void {
 }
 
 function forget(metrics: LedgerGauges['metrics']): void {
-  for (const name of GAUGES) {
-    metrics[name].reset();
-    // reset() alone leaves a 0 in gauges without labels.
-    if (WITHOUT_LABELS.some((one) => one === name)) metrics[name].remove();
-  }
-}
-const WITHOUT_LABELS = ['overdue', 'dueSoon', 'noProgress', 'tenantsUnknown'] as const satisfies readonly (typeof GAUGES)[number][];
-
-async function within<T>(timeoutMs: number, result: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { reject(new Error(`no answer within ${timeoutMs} ms`)); }, timeoutMs);
-  });
-  try {
-    return await Promise.race([result, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  for (const name of WITH_LABELS) metrics[name].reset();
+  // reset() would leave a 0 in these.
+  for (const name of WITHOUT_LABELS) metrics[name].remove();
 }

@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net';
-import { setTimeout as after } from 'node:timers/promises';
 import { kafkaFor } from '../bridges/bus-connection.js';
 import { periodically } from '../bridges/periodically.js';
 import { openLedger } from '../bridges/ledger-connection.js';
@@ -8,6 +7,7 @@ import type { KafkaClient } from '../bus/kafka.js';
 import { deadLetteredTopics } from '../bus/topics.js';
 import { createConnections } from '../client/connections.js';
 import { ConfigFault } from '../platform/config.js';
+import { within } from '../platform/deadline.js';
 import { createHealth } from '../platform/health.js';
 import { isLoopback } from '../platform/loopback.rules.js';
 import { productVersion } from '../platform/product-version.js';
@@ -63,7 +63,7 @@ export const startApi: StartRole = async (deps) => {
   const countDeadLetters = createDeadLetterGauges({ metrics, topics: deadLettered, sizes: (topics) => topicSizes(kafka(), topics) });
   const deadLetterGauges = periodically(countDeadLetters, { name: 'counting dead letters', everyMs: DEAD_LETTERS_EVERY_MS, log });
   const close = async (): Promise<void> => {
-    await Promise.all([api.close(), Promise.race([deadLetterGauges.stop(), after(STOP_COUNTING_WITHIN_MS, undefined, { ref: false })])]);
+    await Promise.all([api.close(), within(deadLetterGauges.stop(), STOP_COUNTING_WITHIN_MS)]);
     await connections.close();
     await database.close();
   };

@@ -11,6 +11,7 @@ import type { RequestMakings, RequestMessage } from '../client/request-messages.
 import type { DeletionRequest } from '../contracts/api/requests.js';
 import type { ActAnswer } from '../contracts/names/index.js';
 import type { ProblemName } from '../contracts/api/problems.js';
+import { within } from '../platform/deadline.js';
 import { currentPlace, inSpan, SpanKind } from '../platform/tracing/spans.js';
 import { Problem } from './problem.js';
 
@@ -50,9 +51,7 @@ export function createWrites(connections: Pick<Connections, 'kafka' | 'temporal'
     },
     publish: async (record) => {
       const sent = sendTraced(connections.kafka(), [{ ...record, headers: { ...record.headers, ...currentPlace() } }]);
-      const late = afterMs(answerTimeoutMs);
-      const [result] = (await Promise.race([sent, late.passed])) ?? [];
-      late.forget();
+      const result = (await within(sent, answerTimeoutMs)) ? (await sent)[0] : undefined;
       if (result?.ok) return;
       const again = 'Ask again under the same eventId or traceId: it is then asked only once.';
       if (!result || result.error instanceof BusOutage) throw new Problem('unavailable', `Kafka has not taken the request. ${again}`, { cause: result?.error ?? new Error(`no answer from Kafka within ${answerTimeoutMs} ms`) });
@@ -77,12 +76,6 @@ function messageOf(asked: DeletionRequest, person: string, makings: RequestMakin
       return serviceRequest({ tenantId, serviceType, serviceInstanceId, gdprMode, traceId, dryRun, requestedBy: person }, makings);
     }
   }
-}
-
-function afterMs(ms: number): { readonly passed: Promise<undefined>; forget(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<undefined>((resolve) => { timer = setTimeout(resolve, ms, undefined); });
-  return { passed, forget: () => { clearTimeout(timer); } };
 }
 
 async function asProblem<T>(answer: Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 import { existingTopics, groupLag, type PartitionLag } from './admin.js';
 import { backoffMs } from './backoff.rules.js';
 import type { DeadLetters } from './dead-letters.js';
-import { pause, within } from './deadline.js';
+import { within } from '../platform/deadline.js';
+import { pause } from './pause.js';
 import { orderByKey, type OrderOf, type Outage } from './delivery.js';
 import { FinishedLate } from './finished-late.js';
 import { GroupSession } from './group-session.js';

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Consumer as KafkaConsumer, EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs';
 import { groupPositions } from './admin.js';
 import { backoffMs } from './backoff.rules.js';
-import { within } from './deadline.js';
+import { within } from '../platform/deadline.js';
 import { type DeliveryOptions, deliveryJob } from './delivery.js';
 import type { FinishedLate } from './finished-late.js';
 import { type KafkaClient, rootCause } from './kafka.js';

@@ -1,5 +1,5 @@
 import kafkajs, { type Message, type Producer as KafkaProducer } from 'kafkajs';
-import { within } from './deadline.js';
+import { within } from '../platform/deadline.js';
 import { type KafkaClient, rootCause } from './kafka.js';
 import type { BusLog, OutgoingRecord } from './messages.js';
 import { BusOutage, RecordRefused, refusalCode } from './producer-errors.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EachMessagePayload } from 'kafkajs';
 import type { MessageHeaders } from '../contracts/topics/index.js';
 import { watermarks, withAdmin } from './admin.js';
-import { within } from './deadline.js';
+import { within } from '../platform/deadline.js';
 import type { KafkaClient } from './kafka.js';
 
 /** A message as it lies in its topic. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { within } from './deadline.js';
 import type { Log } from './log.js';
 
 /** One thing that must hold; a throw counts as no. */
@@ -31,14 +32,11 @@ export interface Health {
 const CHECK_TIMEOUT_MS = 2_000;
 
 async function holds(check: Check): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => { timer = setTimeout(resolve, CHECK_TIMEOUT_MS, false); });
+  const answer = Promise.resolve().then(check);
   try {
-    return await Promise.race([Promise.resolve().then(check), late]);
+    return (await within(answer, CHECK_TIMEOUT_MS)) && (await answer);
   } catch {
     return false; // the probe's answer is the report; the part that is down logs why
-  } finally {
-    clearTimeout(timer);
   }
 }
 

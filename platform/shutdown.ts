@@ -1,3 +1,4 @@
+import { within } from './deadline.js';
 import type { Log } from './log.js';
 
 /** One thing to stop. */
@@ -32,12 +33,10 @@ export async function stopAll(order: StopOrder, { timeoutMs, log }: { readonly t
     }
     return failed ? 'failed' : 'stopped';
   };
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<StopOutcome>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late'); });
-  const outcome = await Promise.race([inOrder(), late]);
-  clearTimeout(timer);
-  if (outcome === 'late') log.error({ parts: [...pending], timeoutMs }, 'did not stop in time; left behind');
-  return outcome;
+  const stopped = inOrder();
+  if (await within(stopped, timeoutMs)) return stopped;
+  log.error({ parts: [...pending], timeoutMs }, 'did not stop in time; left behind');
+  return 'late';
 }
 
 /** The part of `process` that shutting down needs. */

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { within } from '../platform/deadline.js';
 
 /** A connection that only listens says nothing by itself: it is asked, so that one which answers no more is found. */
 const ASKED_EVERY_MS = 10_000;
@@ -39,8 +40,5 @@ export async function listen(config: pg.ClientConfig, channel: string, onNotify:
 
 /** A connection whose other side answers nothing does not end: it is left behind. */
 export async function endWithin(end: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => (timer = setTimeout(resolve, END_WITHIN_MS)));
-  await Promise.race([end, deadline]);
-  clearTimeout(timer);
+  await within(end, END_WITHIN_MS);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createProducer } from '../../bus/producer.js';
+import { within } from '../../platform/deadline.js';
 import type { RoleDeps, StartRole } from '../../platform/roles.js';
 import { connectClient, type TemporalClient } from '../../platform/temporal.js';
 import type { Database } from '../../store/database.js';
@@ -102,10 +103,4 @@ function startUpkeep({ config, metrics, log }: RoleDeps, database: Database): Pe
   };
   const purge = async (): Promise<number | undefined> => ((await purgeSent(database, config.outbox.keepMs, PURGE_AT_ONCE)) < PURGE_AT_ONCE ? undefined : 0);
   return [periodically(stats, { name: 'outbox gauges', everyMs: STATS_EVERY_MS, log }), periodically(purge, { name: 'outbox purge', everyMs: PURGE_EVERY_MS, log })];
-}
-
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }

@@ -5,6 +5,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AlwaysOffSampler, AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type IdGenerator, type Sampler } from '@opentelemetry/sdk-trace';
 import type { TracingConfig } from '../config-tracing.js';
+import { within } from '../deadline.js';
 import type { Log } from '../log.js';
 import { setTracing, takeWantedTraceId } from './spans.js';
 
@@ -34,12 +35,9 @@ export function startTracing(config: TracingConfig, log: Log): RunningTracing {
   return {
     stop: async () => {
       setTracing(false);
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, LAST_SEND_TIMEOUT_MS, 'late'); });
       // A collector that is away must not make the stop of a role a failure.
       const sent = provider.shutdown().catch((error: unknown) => { log.warn({ err: error }, 'the last spans could not be sent'); });
-      if ((await Promise.race([sent, late])) === 'late') log.warn({ timeoutMs: LAST_SEND_TIMEOUT_MS }, 'the last spans could not be sent in time');
-      clearTimeout(timer);
+      if (!(await within(sent, LAST_SEND_TIMEOUT_MS))) log.warn({ timeoutMs: LAST_SEND_TIMEOUT_MS }, 'the last spans could not be sent in time');
       trace.disable();
       context.disable();
       diag.disable();
