@@ -15,7 +15,7 @@ import { about } from '../../platform/tracing/about.js';
 import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
 import { at } from '../../store/ledger/places.js';
 import { contentChecked } from '../content-checked.js';
-import { believedTime } from '../event-time.rules.js';
+import { eventTimeOf } from '../event-time.js';
 import { traced } from '../spans.js';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
@@ -74,11 +74,7 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
     }),
     [TOPICS.serviceEvents]: traced('ingress', async (message) => {
       const event = parseServiceEvent(message);
-      const { at: timestamp, wasAhead } = believedTime(new Date(event.timestamp), Date.now());
-      if (wasAhead) {
-        deps.metrics.eventsAhead.inc({ topic: message.topic });
-        deps.log.warn({ eventId: event.eventId, tenantId: event.tenantId, said: event.timestamp }, 'an event is of a time to come: it counts as of now');
-      }
+      const timestamp = eventTimeOf(deps, message.topic, new Date(event.timestamp), { eventId: event.eventId, tenantId: event.tenantId });
       await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp }));
     }),
   };

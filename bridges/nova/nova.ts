@@ -9,7 +9,7 @@ import { ContentRefused, type Database } from '../../store/database.js';
 import { applySubjectEvents } from '../../store/subjects/apply-events.js';
 import type { Resurrection, SubjectEvent, SubjectEventOutcome, SubjectOwner } from '../../store/subjects/batch.rules.js';
 import { contentChecked } from '../content-checked.js';
-import { believedTime } from '../event-time.rules.js';
+import { eventTimeOf } from '../event-time.js';
 import { subjectEventOf } from './subject-event.rules.js';
 
 export interface NovaDeps {
@@ -53,11 +53,7 @@ export function createNova({ database, subjectRefs, topics, metrics, log }: Nova
       return;
     }
     const said = subjectEventOf(event, novaEventIdOf(message), ownerOf);
-    const { at, wasAhead } = believedTime(said.at, Date.now());
-    if (wasAhead) {
-      metrics.eventsAhead.inc({ topic: message.topic });
-      log.warn({ eventId: said.eventId, type: event.type, said: said.at }, 'an event is of a time to come: it counts as of now');
-    }
+    const at = eventTimeOf({ metrics, log }, message.topic, said.at, { eventId: said.eventId, type: event.type });
     const outcome = await contentChecked(() => apply({ ...said, at }));
     metrics.subjectEvents.inc({ type: event.type, outcome });
     metrics.subjectEventDelay.observe(Math.max(0, Date.now() - message.timestampMs) / 1_000);
