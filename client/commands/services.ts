@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { SERVICE_STATUSES } from '../../contracts/names/index.js';
 import { timeOption, wordOption } from '../arguments.rules.js';
 import { documented, print, type Cli, type JsonOption } from '../cli.js';
 import { ClientFault } from '../faults.js';
@@ -10,7 +11,6 @@ import { printable } from '../table.rules.js';
 import { withPages } from './list.js';
 
 const MOST_FAULTS_SHOWN = 50;
-const SERVICE_STATUSES = ['ACTIVE', 'DEPROVISIONED', 'ERASED'] as const;
 
 export function addServiceCommands(program: Command, cli: Cli): void {
   const services = program.command('services').description('the inventory of services');

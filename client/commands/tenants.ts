@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { TenantList } from '../../contracts/api/lists.js';
 import type { TenantAnswer } from '../../contracts/api/tenants.js';
+import { TENANT_STATUSES } from '../../contracts/names/index.js';
 import { wordOption } from '../arguments.rules.js';
 import { documented, print, type Cli, type JsonOption } from '../cli.js';
 import { answered, statusCell } from '../deletion-view.rules.js';
@@ -10,7 +11,6 @@ import { serviceTable } from '../services-table.rules.js';
 import { listOf, printable, shownTime, tableOf, type Screen } from '../table.rules.js';
 import { withPages } from './list.js';
 
-const TENANT_STATUSES = ['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'] as const;
 const TONES: Readonly<Record<TenantAnswer['status'], Tone>> = { UNKNOWN: 'busy', ACTIVE: 'good', EMPTY: 'busy', ERASED: 'quiet' };
 
 export function addTenantCommands(program: Command, cli: Cli): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES } from '../names/index.js';
+import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES, SERVICE_STATUSES, TENANT_STATUSES } from '../names/index.js';
 import { incomingId, isoTime, personId, subjectRef } from '../topics/index.js';
 
 const time = z.iso.datetime({ offset: true });
@@ -66,7 +66,7 @@ export const deletionList = z.object({ items: z.array(listedDeletion), next });
 export type DeletionList = z.output<typeof deletionList>;
 
 export const tenantListQuery = z.strictObject({
-  status: z.array(oneOf(['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
+  status: z.array(oneOf(TENANT_STATUSES)).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   ...page,
 });
 
@@ -74,7 +74,7 @@ export const tenantListQuery = z.strictObject({
 export const tenantList = z.object({
   items: z.array(z.object({
     tenantId: z.string(),
-    status: z.enum(['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED']),
+    status: z.enum(TENANT_STATUSES),
     emptyings: z.int(),
     activeServices: z.int(),
     emptiedAt: time.nullable(),
@@ -85,6 +85,6 @@ export const tenantList = z.object({
 export type TenantList = z.output<typeof tenantList>;
 
 export const serviceListQuery = z.strictObject({
-  status: z.array(oneOf(['ACTIVE', 'DEPROVISIONED', 'ERASED'])).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
+  status: z.array(oneOf(SERVICE_STATUSES)).min(1).optional().meta({ description: 'Any of these; repeat it for several' }),
   ...page,
 });

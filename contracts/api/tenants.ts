@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DELETION_STATUSES } from '../names/index.js';
+import { DELETION_STATUSES, SERVICE_STATUSES, TENANT_STATUSES } from '../names/index.js';
 
 const time = z.iso.datetime({ offset: true });
 
@@ -7,7 +7,7 @@ const time = z.iso.datetime({ offset: true });
 const service = z.object({
   serviceInstanceId: z.string(),
   serviceType: z.string(),
-  status: z.enum(['ACTIVE', 'DEPROVISIONED', 'ERASED']),
+  status: z.enum(SERVICE_STATUSES),
   dependsOn: z.array(z.string()),
   /** By the producer's clock. */
   provisionedAt: time,
@@ -19,7 +19,7 @@ const service = z.object({
 export const tenantAnswer = z.object({
   tenantId: z.string(),
   /** UNKNOWN: named by a request, but never provisioned with a service. */
-  status: z.enum(['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED']),
+  status: z.enum(TENANT_STATUSES),
   /** How often the tenant has become empty. */
   emptyings: z.int(),
   /** Completed deletions since it last became active. */

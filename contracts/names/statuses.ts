@@ -25,3 +25,11 @@ export const isFinal = (status: DeletionStatus): boolean =>
 /** What a deletion is of. */
 export const DELETION_KINDS = ['user', 'service', 'tenant'] as const;
 export type DeletionKind = (typeof DELETION_KINDS)[number];
+
+/** Of a tenant in the inventory. UNKNOWN: named by a request, but never provisioned with a service. */
+export const TENANT_STATUSES = ['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'] as const;
+export type TenantStatus = (typeof TENANT_STATUSES)[number];
+
+/** Of a service in the inventory. */
+export const SERVICE_STATUSES = ['ACTIVE', 'DEPROVISIONED', 'ERASED'] as const;
+export type ServiceStatus = (typeof SERVICE_STATUSES)[number];

@@ -1,9 +1,7 @@
+import { SERVICE_STATUSES, TENANT_STATUSES } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
 import type { Tenant } from './locked-tenant.js';
 import type { ServiceRecord } from './read.js';
-
-export const TENANT_STATUSES = ['UNKNOWN', 'ACTIVE', 'EMPTY', 'ERASED'] as const;
-export const SERVICE_STATUSES = ['ACTIVE', 'DEPROVISIONED', 'ERASED'] as const;
 
 /** Which tenants are wanted. */
 export interface TenantFilter {

@@ -1,10 +1,11 @@
 import type { Transaction } from '../database.js';
+import type { ServiceStatus, TenantStatus } from '../../contracts/names/index.js';
 
 /** A tenant, as the inventory knows it. */
 export interface Tenant {
   readonly tenantId: string;
   /** UNKNOWN: named by a request, but never provisioned with a service. */
-  readonly status: 'UNKNOWN' | 'ACTIVE' | 'EMPTY' | 'ERASED';
+  readonly status: TenantStatus;
   readonly emptyings: number;
   /** Completed deletions since the tenant last became active. */
   readonly gdprDeletions: number;
@@ -23,7 +24,7 @@ export interface Service {
   readonly serviceInstanceId: string;
   readonly serviceType: string;
   readonly dependsOn: readonly string[];
-  readonly status: 'ACTIVE' | 'DEPROVISIONED' | 'ERASED';
+  readonly status: ServiceStatus;
   /** Which incarnation of this instance id it is. */
   readonly generation: number;
   /** By the producer's clock. */
