@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', '.stack/**', '.artifacts/**', 'coverage/**', 'airflow/**'] },
+  { ignores: ['node_modules/**', '.stack/**', '.artifacts/**', 'coverage/**', 'build/**', 'airflow/**'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
@@ -20,7 +20,7 @@ export default tseslint.config(
   // The status page is JavaScript with types in its comments, checked by its own tsconfig.json, which knows browsers.
   { files: ['api/page/**/*.js'], rules: { 'no-undef': 'off', '@typescript-eslint/no-unsafe-type-assertion': 'off' } },
   { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], ignores: ['api/page/**'], ...tseslint.configs.disableTypeChecked },
-  { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], ignores: ['api/page/**'], languageOptions: { globals: { process: 'readonly', console: 'readonly', setTimeout: 'readonly', module: 'writable' } } },
+  { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], ignores: ['api/page/**'], languageOptions: { globals: { process: 'readonly', URL: 'readonly', console: 'readonly', setTimeout: 'readonly', module: 'writable' } } },
   { files: ['test/**/*.ts'], rules: { 'max-lines': 'off', '@typescript-eslint/no-non-null-assertion': 'off' } },
   { files: ['workflows/**/*.ts'], rules: { 'max-lines': ['error', { max: 150, skipBlankLines: true, skipComments: true }] } },
 );

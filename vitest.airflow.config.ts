@@ -8,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 300_000,
     hookTimeout: 900_000,
-    globalSetup: ['test/support/stack-setup.ts'],
+    globalSetup: ['test/support/build-setup.ts', 'test/support/stack-setup.ts'],
     fileParallelism: false,
   },
 });

@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, options: Record<string, unknown> = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], pool: 'forks' as const, ...options },
+/** Programs that tests start are the built ones. */
+const BUILD = 'test/support/build-setup.ts';
+
+const project = (name: string, { globalSetup = [], ...options }: { globalSetup?: string[]; [option: string]: unknown } = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], pool: 'forks' as const, ...options, globalSetup: [BUILD, ...globalSetup] },
 });
 
 /** Suites that need parts of the stack name the setup that brings them; each project is a folder under test/. */

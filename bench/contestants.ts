@@ -63,11 +63,11 @@ function programOf(name: Contestant, roles: readonly Role[]): string[] {
   const list = roles.join(',');
   switch (name) {
     case 'expunge':
-      return ['start.ts', '--roles', list];
+      return ['build/start.js', '--roles', list];
     case 'bare, normal activities':
-      return ['bench/bare/main.ts', '--activities', 'normal', '--roles', list];
+      return ['build/bench/bare/main.js', '--activities', 'normal', '--roles', list];
     case 'bare, local activities':
-      return ['bench/bare/main.ts', '--activities', 'local', '--roles', list];
+      return ['build/bench/bare/main.js', '--activities', 'local', '--roles', list];
   }
 }
 
@@ -88,7 +88,7 @@ export async function startContestant(rig: Rig, name: Contestant, options: Start
     const child = await rig.keeper.start({
       name: `${name}: ${member.name}`,
       command: process.execPath,
-      args: [...profiling, '--import', 'tsx', ...programOf(name, member.roles)],
+      args: [...profiling, ...programOf(name, member.roles)],
       env: { ...rig.env, ...options.env, ...options.envOf?.(member.name), HEALTH_PORT: String(health) },
       cwd: root, logFile, stopGraceMs: STOP_GRACE_MS,
     });

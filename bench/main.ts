@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { build } from '../build.mjs';
 import type { Setting } from './measure/machine.js';
 import { messageOf } from '../stack/errors.js';
 import { holderOf, markHolder } from '../stack/holder.js';
@@ -58,6 +59,8 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
   if (other !== undefined) throw new Error(`A bench is running already (process ${other}): end it first.`);
   await mkdir(STACK_DIR, { recursive: true });
   await markHolder(STACK_DIR);
+  // The bare workflow is compared with the product: it runs as that does.
+  await build(['bench/bare']);
   const reports: SectionReport[] = [];
   let setting: Setting | undefined;
   try {

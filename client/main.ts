@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { colourVariables } from '../platform/config.js';
 import { runCli } from './run.js';
 import { createTerminal } from './terminal.js';

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
 import { isEntryPoint } from './entry-point.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const inWorkflows = (file: string): string => join(root, 'workflows', file);
+/** Of sources, or of what was built of them. */
+const EXTENSION = extname(fileURLToPath(import.meta.url));
+const inWorkflows = (module: string): string => join(root, 'workflows', `${module}${EXTENSION}`);
 
 export interface BundleOptions {
   /** Other workflows than the product's; for tests of one release beside another. */
@@ -31,13 +33,13 @@ export class BundleOfOtherSources extends Error {
  * @throws BundleOfOtherSources
  */
 export async function bundleWorkflows({ workflowsPath, stackTraces = true, bundleFile }: BundleOptions = {}): Promise<WorkflowBundle> {
-  const code = bundleFile === undefined || workflowsPath !== undefined ? await make(workflowsPath ?? inWorkflows('index.ts')) : await read(bundleFile);
+  const code = bundleFile === undefined || workflowsPath !== undefined ? await make(workflowsPath ?? inWorkflows('index')) : await read(bundleFile);
   // The SDK takes a stack trace for every promise of a workflow (temporalio/sdk-typescript#1587); this is the one way to have it take none.
   return { code: stackTraces ? code : `Error.stackTraceLimit = 0;${code}` };
 }
 
 async function make(workflowsPath: string): Promise<string> {
-  const { code } = await bundleWorkflowCode({ workflowsPath, payloadConverterPath: inWorkflows('payload-converter.ts'), logger: new DefaultLogger('ERROR') });
+  const { code } = await bundleWorkflowCode({ workflowsPath, payloadConverterPath: inWorkflows('payload-converter'), logger: new DefaultLogger('ERROR') });
   return code;
 }
 
@@ -51,13 +53,13 @@ async function read(file: string): Promise<string> {
 async function headOf(): Promise<string> {
   const files = await Promise.all(['workflows', 'contracts/names'].map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((file) => join(root, folder, file))));
   const hash = createHash('sha256').update((createRequire(import.meta.url)('@temporalio/workflow/package.json') as { version: string }).version);
-  for (const file of files.flat().filter((name) => name.endsWith('.ts')).sort()) hash.update(await readFile(file));
+  for (const file of files.flat().filter((name) => name.endsWith(EXTENSION)).sort()) hash.update(await readFile(file));
   return `/* workflows ${hash.digest('hex')} */`;
 }
 
 /** Makes the bundle and writes it to a file, for WORKFLOW_BUNDLE: in an image, or for many processes that start on one machine. */
 export async function writeBundle(file: string): Promise<void> {
-  const code = `${await headOf()}${await make(inWorkflows('index.ts'))}`;
+  const code = `${await headOf()}${await make(inWorkflows('index'))}`;
   await mkdir(dirname(file), { recursive: true });
   // Whole or not at all: a worker may be reading.
   const unfinished = `${file}.${process.pid}`;

@@ -12,7 +12,7 @@ const rolesOf = (kind: BareKind): ReadonlyMap<Role, LoadRole> => new Map<Role, L
   ['result', () => Promise.resolve(startBareResult)],
 ]);
 
-await new Command('node --import tsx bench/bare/main.ts')
+await new Command('node build/bench/bare/main.js')
   .description('Runs the bare workflow that npm run bench compares with; started by the bench.')
   .addOption(new Option('--activities <kind>', 'how its two activities run').choices(['normal', 'local']).makeOptionMandatory())
   .requiredOption('--roles <names>', 'the roles to run, with commas between')

@@ -25,7 +25,7 @@ export const startBareWorker: StartRole = async ({ config, log, stopping }) => {
     connection,
     namespace: config.temporal.namespace,
     taskQueue: BARE_TASK_QUEUE,
-    workflowBundle: await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)), logger: new DefaultLogger('ERROR') }),
+    workflowBundle: await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./workflows.js', import.meta.url)), logger: new DefaultLogger('ERROR') }),
     activities: createBareActivities(producer),
     maxConcurrentActivityTaskExecutions: slots,
     maxConcurrentLocalActivityExecutions: slots,

@@ -42,7 +42,7 @@ export const rolesEnv = (environment: Environment, stackEnv: Readonly<Record<str
 
 /** Starts `npm start` beside this process and waits until it is ready. @throws PartFailedError with the end of its log */
 export async function startRoles(keeper: ProcessKeeper, env: Readonly<Record<string, string | undefined>>, logFile: string, signal: AbortSignal): Promise<RunningRoles> {
-  const child = await keeper.start({ name: 'Expunge', command: process.execPath, args: ['--import', 'tsx', 'start.ts'], env, cwd: ROOT, logFile, stopGraceMs: 15_000 });
+  const child = await keeper.start({ name: 'Expunge', command: process.execPath, args: ['build/start.js'], env, cwd: ROOT, logFile, stopGraceMs: 15_000 });
   const ended = child.exited.then((how) => new PartFailedError(`Expunge ended by itself (${how}). The end of ${logFile}:\n${lastLines(logFile)}`));
   const deadline = Date.now() + READY_WITHIN_MS;
   let found = 'nothing answers';

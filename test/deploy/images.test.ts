@@ -38,7 +38,7 @@ const instruction = ({ lines }: Stage, name: string): string | undefined => line
 
 const stagesOfRoles = stagesOf(read('expunge.Dockerfile'));
 const image = stagesOfRoles.at(-1);
-const bundling = stagesOfRoles.find(({ lines }) => lines.some((line) => line.startsWith('RUN node') && line.includes('workflow-bundle')));
+const building = stagesOfRoles.find(({ lines }) => lines.includes('COPY package.json package-lock.json ./') && lines.some((line) => line.startsWith('RUN node build.mjs')));
 let folder: string;
 let app: string;
 
@@ -46,13 +46,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'expunge-image-'));
   await chmod(folder, 0o755);
   app = join(folder, 'app');
-  await mkdir(app);
+  const sources = join(folder, 'sources');
+  await layOut(building!, sources);
+  for (const command of (instruction(building!, 'RUN') ?? '').split(' && ')) {
+    const made = await runIn(sources, command.split(' ').slice(1));
+    if (made.code !== 0) throw new Error(`${command}: ${made.out}`);
+  }
+  expect(image!.lines).toContain('COPY --from=build /app/build ./');
+  await cp(join(sources, 'build'), app, { recursive: true });
   await layOut(image!, app);
-  const bundleFolder = join(folder, 'bundle');
-  await layOut(bundling!, bundleFolder);
-  const made = await runIn(bundleFolder, (instruction(bundling!, 'RUN') ?? '').split(' ').slice(1));
-  if (made.code !== 0) throw new Error(made.out);
-  await cp(join(bundleFolder, 'build'), join(app, 'build'), { recursive: true });
   await readOnly(app);
 });
 afterAll(async () => {
@@ -81,34 +83,34 @@ async function readOnly(path: string): Promise<void> {
 const run = (...args: string[]): Promise<{ code: number | null; out: string }> => runIn(app, args, process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {});
 
 async function runIn(cwd: string, args: readonly string[], asUser: { uid?: number; gid?: number } = {}): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_ENV: 'production', TSX_DISABLE_CACHE: '1' }, stdio: ['ignore', 'pipe', 'pipe'], ...asUser });
+  const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env['PATH'], HOME: '/nonexistent', NODE_ENV: 'production' }, stdio: ['ignore', 'pipe', 'pipe'], ...asUser });
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('close', resolve))]);
   return { code, out: out + err };
 }
 
 describe('the image of the roles', () => {
   test('holds all that every role loads, and the bundle of its own workflows', async () => {
-    const modules = ['./worker.ts', ...['ingress', 'nova', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.ts`), './api/role.ts', './client/run.ts'];
+    const modules = ['./worker.js', ...['ingress', 'nova', 'trigger', 'result', 'relay'].map((role) => `./bridges/${role}/role.js`), './api/role.js', './client/run.js'];
     const script = `for (const module of ${JSON.stringify(modules)}) await import(module);
-      const { bundleWorkflows } = await import('./platform/workflow-bundle.ts');
-      const { loadPolicies } = await import('./platform/policies.ts');
-      const { loadConfig } = await import('./platform/config.ts');
-      console.log('lanes', loadPolicies(loadConfig({})).lanes.length, 'bundle', (await bundleWorkflows({ bundleFile: 'build/workflows.js' })).code.length > 100_000);
+      const { bundleWorkflows } = await import('./platform/workflow-bundle.js');
+      const { loadPolicies } = await import('./platform/policies.js');
+      const { loadConfig } = await import('./platform/config.js');
+      console.log('lanes', loadPolicies(loadConfig({})).lanes.length, 'bundle', (await bundleWorkflows({ bundleFile: 'workflows.js' })).code.length > 100_000);
       process.exit(0);`;
-    expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'lanes 2 bundle true\n' });
+    expect(await run('--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'lanes 2 bundle true\n' });
   });
 
   test('serves the status page, all of it', async () => {
-    const script = `const { createApi } = await import('./api/server.ts');
+    const script = `const { createApi } = await import('./api/server.js');
       const never = () => { throw new Error('not asked'); };
-      const log = (await import('./platform/log.ts')).createLog({ level: 'silent' });
+      const log = (await import('./platform/log.js')).createLog({ level: 'silent' });
       const api = createApi({ reads: {}, writes: {}, deadLetters: { topics: ['t'] }, health: { answer: never }, log, verifyToken: undefined, requestsPerMinute: 1 });
       const { readdirSync } = await import('node:fs');
       const files = readdirSync('api/page', { recursive: true }).filter((file) => /[.](html|js|css|svg)$/.test(file));
       const answers = await Promise.all(['', ...files].map(async (file) => (await api.inject('/ui/' + file)).statusCode));
       console.log(files.includes('main.js'), files.includes('index.html'), [...new Set(answers)].join());
       process.exit(0);`;
-    expect(await run('--import', 'tsx', '--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'true true 200\n' });
+    expect(await run('--input-type=module', '--eval', script)).toEqual({ code: 0, out: 'true true 200\n' });
   });
 
   test('runs what it is told to: roles, and the command line', async () => {
@@ -117,7 +119,7 @@ describe('the image of the roles', () => {
     const help = await run(...args, '--help');
     expect(help.code).toBe(0);
     for (const role of ROLES) expect(help.out).toContain(role);
-    expect(await run('client/bin.mjs', 'setup', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('schedule') as unknown });
+    expect(await run('client/main.js', 'setup', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('schedule') as unknown });
     expect(await run(...args, '--roles', 'worker')).toMatchObject({ code: 2, out: expect.stringContaining('DATABASE_URL') as unknown });
   });
 

@@ -388,7 +388,7 @@ describe('a tenant', () => {
 
 test('the installed program runs, prints and ends', async () => {
   const { input } = await receiveRequest(house.database, { subject: { kind: 'user', subjectRef: `v1.${freshId('ref')}` } });
-  const bin = fileURLToPath(new URL('../../client/bin.mjs', import.meta.url));
+  const bin = fileURLToPath(new URL('../../build/client/main.js', import.meta.url));
   const run = (...args: string[]) => new Promise<{ code: unknown; stdout: string }>((resolve) => {
     execFile(bin, args, { env: { PATH: process.env['PATH'], ...env }, timeout: 30_000 }, (error, stdout) => {
       resolve({ code: error ? error.code : 0, stdout });

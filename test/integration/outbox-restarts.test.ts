@@ -39,7 +39,7 @@ beforeAll(async () => {
   kafka = createKafka({ brokers: (stack.env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'outbox-restarts', log });
   await createTopics(kafka, [{ topic: TOPIC, partitions: 6, configs: {} }], { log });
   relays = await Promise.all([1, 2].map((n) => keeper.start({
-    name: `relay ${n}`, command: process.execPath, args: ['--import', 'tsx', 'start.ts', '--roles', 'relay'], cwd: root,
+    name: `relay ${n}`, command: process.execPath, args: ['build/start.js', '--roles', 'relay'], cwd: root,
     env: { PATH: process.env['PATH'] ?? '', ...inject('stack'), ...stack.env, DATABASE_URL: store.databaseUrl, SUBJECT_PEPPER: 'pepper-of-this-test', HEALTH_PORT: 'off' },
     logFile: join(inject('stackDir'), 'logs', `relay-${n}-kafka-restarted.log`),
   })));

@@ -61,7 +61,7 @@ const relayHere = async (url: string): Promise<void> => {
   relays.push(relay);
 };
 const relayApart = () => keeper.start({
-  name: 'relay', command: process.execPath, args: ['--import', 'tsx', 'start.ts', '--roles', 'relay'], cwd: root,
+  name: 'relay', command: process.execPath, args: ['build/start.js', '--roles', 'relay'], cwd: root,
   env: { PATH: process.env['PATH'] ?? '', ...inject('stack'), DATABASE_URL: wire.url, SUBJECT_PEPPER: 'pepper-of-this-test', HEALTH_PORT: 'off' },
   logFile: join(inject('stackDir'), 'logs', 'relay-that-is-killed.log'),
 });

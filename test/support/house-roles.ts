@@ -14,7 +14,7 @@ export interface ProcessPlan {
   readonly env?: Readonly<Record<string, string>>;
   /** A module, by its path from the project's root, that it loads before everything else (`node --import`). */
   readonly preload?: string;
-  /** The program that it runs instead of `start.ts --roles …`, by its path from the project's root. */
+  /** The program that it runs instead of `npm start -- --roles …`, by its path from the project's root. */
   readonly program?: string;
 }
 
@@ -81,7 +81,7 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
     const started = await keeper.start({
       name,
       command: process.execPath,
-      args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), '--import', 'tsx', ...(program === undefined ? ['start.ts', '--roles', roles.join(',')] : [program])],
+      args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), ...(program === undefined ? ['build/start.js', '--roles', roles.join(',')] : ['--import', 'tsx', program])],
       env: { ...env, ...own, HEALTH_PORT: String(member.healthPort) },
       cwd: root,
       logFile,

@@ -9,7 +9,6 @@ import { createProducer } from '../../bus/producer.js';
 import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../../contracts/names/index.js';
 import { READ_TOPICS } from '../../bus/topics.js';
 import { createLog } from '../../platform/log.js';
-import { writeBundle } from '../../platform/workflow-bundle.js';
 import { openDatabase, type Database } from '../../store/database.js';
 import { openAirflowControl, type AirflowControl } from './airflow-control.js';
 import { openErasableData, type ErasableData } from './erasable-data.js';
@@ -63,11 +62,17 @@ const QUICK = {
   LOG_LEVEL: 'info',
 };
 
+/** The workflows as the built workers run them. */
+async function makeBundle(file: string): Promise<void> {
+  const { code, stdout, stderr } = await runProgram(process.execPath, ['build/platform/workflow-bundle.js', file], { PATH: process.env['PATH'] });
+  if (code !== 0) throw new Error(`The workflows were not bundled: ${stderr}${stdout}`);
+}
+
 /** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
 export async function openHouse({ env: overrides = {}, processes = TOGETHER, airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
   const { PATH = '', HOME = '' } = process.env;
   const WORKFLOW_BUNDLE = join(stack.dir, 'workflows.js');
-  if (!existsSync(WORKFLOW_BUNDLE)) await writeBundle(WORKFLOW_BUNDLE);
+  if (!existsSync(WORKFLOW_BUNDLE)) await makeBundle(WORKFLOW_BUNDLE);
   const env: Record<string, string> = { PATH, HOME, ...stack.env, WORKFLOW_BUNDLE, ...QUICK, ...overrides };
   const log = createLog({ level: recorded ? 'warn' : 'fatal' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });

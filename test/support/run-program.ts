@@ -21,4 +21,4 @@ export const runProgram = (command: string, args: readonly string[], env: Enviro
   });
 
 /** `expunge <args>`, as a person runs it. */
-export const expunge = (env: Environment, ...args: string[]): Promise<Finished> => runProgram(process.execPath, ['--import', 'tsx', 'client/main.ts', ...args], env);
+export const expunge = (env: Environment, ...args: string[]): Promise<Finished> => runProgram(process.execPath, ['build/client/main.js', ...args], env);

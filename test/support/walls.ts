@@ -49,7 +49,7 @@ export async function checkWalls(root: string, leastFiles: number): Promise<Wall
 function sourceFiles(root: string, folder = ''): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return /^(airflow|coverage)$|(^|\/)(node_modules|\.[^/]*)$/.test(path) ? [] : sourceFiles(root, path);
+    if (entry.isDirectory()) return /^(airflow|build|coverage)$|(^|\/)(node_modules|\.[^/]*)$/.test(path) ? [] : sourceFiles(root, path);
     return /\.(ts|mjs)$|^api\/page\/.*\.js$/.test(path) ? [path] : [];
   }).sort();
 }

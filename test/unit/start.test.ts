@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs the entry point as a person would, with nothing in the environment but what is given. */
 async function start(args: string[], env: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
-  const done = promisify(execFile)(process.execPath, ['--import', 'tsx', 'start.ts', ...args], { cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env } });
+  const done = promisify(execFile)(process.execPath, ['build/start.js', ...args], { cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env } });
   return done.then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error: unknown) => error as { code: number; stdout: string; stderr: string });
 }
 

@@ -148,7 +148,7 @@ spec:
         - name: {{ .name }}
           image: {{ include "expunge.image" $root }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-          command: [node, client/bin.mjs]
+          command: [node, client/main.js]
           args: {{- toYaml .args | nindent 12 }}
           env:
             {{- include "expunge.env" (dict "root" $root "env" dict) | nindent 12 }}
