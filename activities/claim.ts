@@ -1,7 +1,7 @@
 import { isFinal } from '../contracts/names/index.js';
 import type { Transaction } from '../store/database.js';
 import { lockDeletion, type LockedDeletion, type OpenDeletion } from '../store/ledger/locked-deletion.js';
-import type { Attempt, Deletion, TimelineEntry } from '../store/ledger/rows.js';
+import { LIVE, type Attempt, type Deletion, type TimelineEntry } from '../store/ledger/rows.js';
 import { notOurs, type StepCall } from '../store/ledger/step.js';
 import type { Activities, ClaimAnswer, ClaimCall } from './answers.js';
 import { parkNow } from './attempts.js';
@@ -65,7 +65,7 @@ async function parkLost(deps: ActivityDeps, deletion: OpenDeletion): Promise<voi
 async function afterTheEnd(tx: Transaction, { row }: OpenDeletion, { runId }: StepCall): Promise<ClaimAnswer> {
   const [heir] = await tx.rows<Pick<Deletion, 'requestId'>>(
     `SELECT request_id FROM deletions WHERE workflow_id = $1 AND claimed_run = $2
-       AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`,
+       AND status IN ${LIVE}`,
     [row.workflowId, runId],
   );
   const deletion = heir && (await lockDeletion(tx, heir.requestId));
@@ -125,7 +125,7 @@ async function lostOwner(tx: Transaction, requestId: string): Promise<string | u
   const [lost] = await tx.rows<Pick<Deletion, 'requestId'>>(
     `SELECT lost.request_id FROM deletions asking JOIN deletions lost USING (workflow_id)
      WHERE asking.request_id = $1 AND lost.request_id <> $1 AND lost.claimed_run IS NOT NULL
-       AND lost.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`,
+       AND lost.status IN ${LIVE}`,
     [requestId],
   );
   return lost?.requestId;

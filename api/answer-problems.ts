@@ -37,19 +37,17 @@ function problemOf(error: unknown): Problem | undefined {
     if (part === 'params') return new Problem('invalid-id', first ? `${first.field.replace(/^params\./, '')} ${first.message}.` : 'The id is not valid.', { errors });
     return new Problem('invalid-request', first ? `${first.field} ${first.message}.` : 'The request is not valid.', { errors });
   }
-  switch (fieldOf(error, 'statusCode')) {
-    case 413:
-      return new Problem('too-large', 'The body is larger than any request needs to be.');
-    case 415:
-      return new Problem('unsupported-media-type', 'Send the body as Content-Type: application/json.');
-    default: {
-      const status = fieldOf(error, 'statusCode');
-      return typeof status === 'number' && status >= 400 && status < 500 ? new Problem('bad-request', 'The request is not one that this API understands.') : undefined;
-    }
-  }
+  const status = statusCodeOf(error);
+  if (status === 413) return new Problem('too-large', 'The body is larger than any request needs to be.');
+  if (status === 415) return new Problem('unsupported-media-type', 'Send the body as Content-Type: application/json.');
+  return status >= 400 && status < 500 ? new Problem('bad-request', 'The request is not one that this API understands.') : undefined;
 }
 
-const fieldOf = (error: unknown, field: string): unknown => (typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[field] : undefined);
+/** What Fastify and its plugins would answer with; 500 for what is none of theirs. */
+function statusCodeOf(error: unknown): number {
+  const { statusCode } = (error ?? {}) as { readonly statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : 500;
+}
 
 /** zod names unknown fields in its parameters; a value is never repeated. */
 function wordsOf(message: string, params: Readonly<Record<string, unknown>>): string {

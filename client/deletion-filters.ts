@@ -1,18 +1,18 @@
 import { Option } from 'commander';
-import { deletionListQuery } from '../contracts/api/lists.js';
+import type { DeletionListQuery } from '../contracts/api/lists.js';
 import { DELETION_KINDS, DELETION_STATUSES } from '../contracts/names/index.js';
 import type { Query } from './api-call.js';
 import { timeOption, wordOption } from './arguments.rules.js';
 
 /** An option of `expunge list`, and the parameter of `GET /api/v1/deletions` that it sets. */
 export interface DeletionFilter {
-  readonly parameter: string;
+  readonly parameter: keyof DeletionListQuery;
   readonly option: Option;
   /** What is sent when the option has no value of its own. */
   readonly sends?: string;
 }
 
-/** All filters of the list, as far as the API's contract has them. */
+/** All filters of the list. */
 export const deletionFilters = (): readonly DeletionFilter[] => [
   { parameter: 'parked', option: new Option('--parked', 'only those that wait for someone: FAILED or TIMEOUT'), sends: 'true' },
   { parameter: 'parked', option: new Option('--not-parked', 'only those that do not').conflicts('parked'), sends: 'false' },
@@ -28,7 +28,7 @@ export const deletionFilters = (): readonly DeletionFilter[] => [
   { parameter: 'traceId', option: new Option('--trace <traceId>', 'of a trace') },
   { parameter: 'since', option: timeOption('--since <time>', 'received at or after') },
   { parameter: 'until', option: timeOption('--until <time>', 'received before') },
-].filter(({ parameter }) => parameter in deletionListQuery.shape);
+];
 
 /** The query that options of `expunge list` mean. */
 export function deletionQuery(options: Readonly<Record<string, unknown>>): Query {

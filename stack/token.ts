@@ -1,8 +1,9 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../platform/duration.js';
+import { Command, Option } from 'commander';
+import { durationOf } from '../client/arguments.rules.js';
+import { API_ROLES } from '../contracts/api/me.js';
 import { messageOf } from './errors.js';
 import { openTokenIssuer } from './tokens.js';
 
@@ -16,17 +17,9 @@ interface TokenOptions {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-function durationOf(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    throw new InvalidArgumentError((error as RangeError).message);
-  }
-}
-
 const program = new Command('npm run --silent token --')
   .description('Prints a token for the API of the local stack (npm run stack), signed by the key that the stack keeps in its folder.')
-  .addOption(new Option('--role <role>', 'what it allows').choices(['viewer', 'operator', 'admin']).default('viewer'))
+  .addOption(new Option('--role <role>', 'what it allows').choices(API_ROLES).default('viewer'))
   .option('--tenant <tenantId>', 'the only tenant that it is for; may be repeated (default: all tenants, and users)', (tenant: string, before: readonly string[]) => [...before, tenant], [])
   .option('--subject <name>', 'whom it speaks for, as timelines will have it', userInfo().username)
   .option('--expires-in <duration>', 'how long it is good', durationOf, 8 * 3_600_000)

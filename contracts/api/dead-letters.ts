@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { MESSAGE_FAULT_CODES } from '../topics/index.js';
+import { oneOf, rowLimit } from './lists.js';
 
 const time = z.iso.datetime({ offset: true });
-const errorClass = z.enum(MESSAGE_FAULT_CODES, `must be one of ${MESSAGE_FAULT_CODES.join(', ')}`);
-const topicOf = (topics: readonly string[]) => z.enum(topics, `must be one of ${topics.join(', ')}`);
+const errorClass = oneOf(MESSAGE_FAULT_CODES);
 
 /** Where a dead letter lies: `<topic>:<partition>:<offset>`, the topic without `.dlq`. */
 export const deadLetterId = z.string().regex(/^[A-Za-z0-9._-]{1,200}:\d{1,9}:\d{1,15}$/, 'must be <topic>:<partition>:<offset>');
 
 /** @param topics those whose dead letters are kept */
 export const deadLetterListQuery = (topics: readonly string[]) => z.strictObject({
-  topic: topicOf(topics).optional().meta({ description: 'The topic that it came on' }),
+  topic: oneOf(topics).optional().meta({ description: 'The topic that it came on' }),
   errorClass: errorClass.optional().meta({ description: 'What was wrong with it' }),
-  limit: z.coerce.number({ error: 'must be a whole number' }).int('must be a whole number').min(1, 'must be 1 to 200').max(200, 'must be 1 to 200').default(50).meta({ description: 'The newest so many of what each topic’s latest 500 hold' }),
+  limit: rowLimit.meta({ description: 'The newest so many of what each topic’s latest 500 hold' }),
 });
 
 const letter = z.object({
@@ -44,7 +44,7 @@ export type DeadLetterAnswer = z.output<typeof deadLetterAnswer>;
 
 /** `POST /api/v1/dead-letters/replay`: which are handed to their topic again. @param topics those whose dead letters are kept */
 export const replayRequest = (topics: readonly string[]) => z.strictObject({
-  topic: topicOf(topics).meta({ description: 'The topic that they came on' }),
+  topic: oneOf(topics).meta({ description: 'The topic that they came on' }),
   errorClass: errorClass.optional(),
   maxReplays: z.int('must be a whole number').min(0).max(1_000).optional().meta({ description: 'Leaves those alone that were replayed more often' }),
   limit: z.int('must be a whole number').min(1).max(500).default(100),

@@ -3,12 +3,15 @@ import { DELETION_KINDS, DELETION_STATUSES, FAILURE_CODES, SERVICE_STATUSES, TEN
 import { incomingId, isoTime, personId, subjectRef } from '../topics/index.js';
 
 const time = z.iso.datetime({ offset: true });
-const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) => z.enum(words, `must be one of ${words.join(', ')}`);
+/** One of some words, named where another was sent. */
+export const oneOf = <const Words extends readonly string[]>(words: Words) => z.enum(words, `must be one of ${words.join(', ')}`);
 const status = oneOf(DELETION_STATUSES);
 
 /** `true` or `false` in a query. */
 const flagInQuery = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
-const limit = z.coerce.number({ error: 'must be a whole number' }).int('must be a whole number').min(1, 'must be 1 to 200').max(200, 'must be 1 to 200').default(50).meta({ description: 'Rows to a page' });
+/** How many rows are wanted, in a query. */
+export const rowLimit = z.coerce.number({ error: 'must be a whole number' }).int('must be a whole number').min(1, 'must be 1 to 200').max(200, 'must be 1 to 200').default(50);
+const limit = rowLimit.meta({ description: 'Rows to a page' });
 const cursor = z.string().min(1).max(600).optional().meta({ description: '`next` of the page before; the filters stay the same' });
 /** As RFC 3339 has it; some more of ISO 8601 is taken as well. */
 const { pattern } = z.toJSONSchema(z.iso.datetime({ offset: true }));

@@ -1,5 +1,6 @@
-import type { Transaction } from '../database.js';
 import type { ServiceStatus, TenantStatus } from '../../contracts/names/index.js';
+import type { Transaction } from '../database.js';
+import { LIVE } from '../ledger/rows.js';
 
 /** A tenant, as the inventory knows it. */
 export interface Tenant {
@@ -109,7 +110,7 @@ function open(tx: Transaction, locked: Tenant): LockedTenant {
                        WHEN bool_and(d.failure_code = 'DEPENDENCY_BLOCKED') THEN 'blocked' ELSE 'parked' END
            FROM deletions d
            WHERE d.tenant_id = s.tenant_id AND d.service_instance_id = s.service_instance_id AND NOT d.dry_run
-             AND d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')
+             AND d.status IN ${LIVE}
            HAVING count(*) > 0), 'none') AS deletion
          FROM services s WHERE s.tenant_id = $1 AND s.status = 'ACTIVE' ORDER BY s.service_instance_id`,
         [tenantId],

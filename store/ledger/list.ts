@@ -1,7 +1,7 @@
 import { DELETION_KINDS, DELETION_STATUSES, PARKED_STATUSES, isFinal } from '../../contracts/names/index.js';
 import type { DeletionKind, DeletionStatus } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
-import type { Deletion } from './rows.js';
+import { LIVE, type Deletion } from './rows.js';
 
 /** Which deletions are wanted; what is left out does not matter. */
 export interface DeletionFilter {
@@ -46,12 +46,10 @@ export interface ListedDeletion
 
 const COLUMNS = ['request_id', 'kind', 'workflow_id', 'user_id', 'tenant_id', 'service_type', 'service_instance_id', 'emptying', 'gdpr_mode', 'dry_run', 'status', 'attempt',
   'failure_code', 'failure_message', 'duplicate_of', 'outcome', 'airflow_run_id', 'received_at', 'completed_at', 'duration_ms', 'due_at'].map((column) => `d.${column}`).join(', ');
-/** As the partial index has it. */
-const LIVE = `status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`;
 /** What few deletions have in common, with its column: the first that is asked for is what the rows are found by. */
 const NARROW = [['userId', 'user_id'], ['subjectRef', 'subject_ref'], ['serviceInstanceId', 'service_instance_id'], ['traceId', 'trace_id']] as const satisfies readonly (readonly [keyof DeletionFilter, string])[];
 const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
-const selected = (sortColumn: string): string => `SELECT ${COLUMNS}, ${LIVE} AND d.due_at < now() AS overdue, ${utc(sortColumn)} AS sorted_at`;
+const selected = (sortColumn: string): string => `SELECT ${COLUMNS}, status IN ${LIVE} AND d.due_at < now() AS overdue, ${utc(sortColumn)} AS sorted_at`;
 
 /**
  * One page of deletions, `limit` rows at the most, after the position that the page before ended at.
@@ -67,6 +65,9 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
   const params: unknown[] = [];
   const param = (value: unknown, type: string): string => `$${params.push(value)}::${type}`;
   const statuses = statusesOf(filter);
+  const kinds = (): string[] => (filter.kinds ? [`kind = ANY(${param(filter.kinds, 'text[]')})`] : []);
+  const tenants = (): string[] => (filter.tenantIds ? [`tenant_id = ANY(${param(filter.tenantIds, 'text[]')})`] : []);
+  const serviceType = (): string[] => (filter.serviceType === undefined ? [] : [`service_type = ${param(filter.serviceType, 'text')}`]);
   const conditions: string[] = [];
   if (filter.since !== undefined) conditions.push(`received_at >= ${param(filter.since, 'timestamptz')}`);
   if (filter.until !== undefined) conditions.push(`received_at < ${param(filter.until, 'timestamptz')}`);
@@ -76,32 +77,27 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
 
   if (orderOf(filter) === 'due') {
     if (rare !== undefined) conditions.push(rare);
-    conditions.push(LIVE, 'due_at < now()', `status = ANY(${param(statuses, 'text[]')})`);
-    if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
-    if (filter.tenantIds) conditions.push(`tenant_id = ANY(${param(filter.tenantIds, 'text[]')})`);
-    if (filter.serviceType !== undefined) conditions.push(`service_type = ${param(filter.serviceType, 'text')}`);
+    conditions.push(`status IN ${LIVE}`, 'due_at < now()', `status = ANY(${param(statuses, 'text[]')})`);
+    conditions.push(...kinds(), ...tenants(), ...serviceType());
     if (after) conditions.push(`(due_at, request_id) > (${param(after.at, 'timestamptz')}, ${param(after.requestId, 'text')})`);
     return { sql: `${selected('d.due_at')} FROM deletions d WHERE ${conditions.join(' AND ')} ORDER BY d.due_at, d.request_id LIMIT ${param(limit, 'int')}`, params };
   }
 
-  if (filter.overdue === false) conditions.push(`NOT (${LIVE} AND due_at < now())`);
+  if (filter.overdue === false) conditions.push(`NOT (status IN ${LIVE} AND due_at < now())`);
   if (after) conditions.push(`(received_at, request_id) < (${param(after.at, 'timestamptz')}, ${param(after.requestId, 'text')})`);
   if (rare !== undefined) {
     conditions.unshift(rare, `status = ANY(${param(statuses, 'text[]')})`);
-    if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
-    if (filter.tenantIds) conditions.push(`tenant_id = ANY(${param(filter.tenantIds, 'text[]')})`);
-    if (filter.serviceType !== undefined) conditions.push(`service_type = ${param(filter.serviceType, 'text')}`);
+    conditions.push(...kinds(), ...tenants(), ...serviceType());
     return { sql: `${selected('d.received_at')} FROM deletions d WHERE ${conditions.join(' AND ')} ORDER BY d.received_at DESC, d.request_id DESC LIMIT ${param(limit, 'int')}`, params };
   }
   // The column that the index of this list begins with, and the values of it that are asked for.
   let scope: { column: string; values: readonly string[] };
   if (filter.tenantIds) {
     scope = { column: 'tenant_id', values: filter.tenantIds };
-    if (filter.serviceType !== undefined) conditions.push(`service_type = ${param(filter.serviceType, 'text')}`);
-    if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
+    conditions.push(...serviceType(), ...kinds());
   } else if (filter.serviceType !== undefined) {
     scope = { column: 'service_type', values: [filter.serviceType] };
-    if (filter.kinds) conditions.push(`kind = ANY(${param(filter.kinds, 'text[]')})`);
+    conditions.push(...kinds());
   } else {
     scope = { column: 'kind', values: filter.kinds ?? DELETION_KINDS };
   }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database.js';
-import type { Deletion } from './rows.js';
+import { LIVE, type Deletion } from './rows.js';
 
 /** A live row, as the reconciler looks at it. */
 export interface LiveRow extends Pick<Deletion, 'requestId' | 'kind' | 'workflowId' | 'claimedRun' | 'input'> {
@@ -7,7 +7,6 @@ export interface LiveRow extends Pick<Deletion, 'requestId' | 'kind' | 'workflow
   readonly place: string;
 }
 
-const LIVE = `status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT')`;
 
 /**
  * The next live rows of a walk by due date, oldest first, of which nothing was written for `quietMs`.
@@ -19,7 +18,7 @@ export async function liveRowsAfter(queryable: Queryable, { after, quietMs, limi
   // As text: JavaScript's dates are too coarse to go on from.
   const rows = await queryable.rows<Omit<LiveRow, 'place'> & { readonly due: string }>(
     `SELECT request_id, kind, workflow_id, claimed_run, input, due_at::text AS due FROM deletions
-     WHERE ${LIVE} AND (due_at, request_id) > ($1::timestamptz, $2) AND updated_at < now() - $3 * interval '1 millisecond'
+     WHERE status IN ${LIVE} AND (due_at, request_id) > ($1::timestamptz, $2) AND updated_at < now() - $3 * interval '1 millisecond'
      ORDER BY due_at, request_id LIMIT $4`,
     [dueAt, requestId, quietMs, limit],
   );
@@ -34,7 +33,7 @@ function placeOf(after: string): [string, string] {
 
 /** Whether the row is live still, and owned by whom it was when it was read. */
 export async function isAsItWas(queryable: Queryable, { requestId, claimedRun }: Pick<LiveRow, 'requestId' | 'claimedRun'>): Promise<boolean> {
-  const [row] = await queryable.rows(`SELECT 1 FROM deletions WHERE request_id = $1 AND claimed_run IS NOT DISTINCT FROM $2 AND ${LIVE}`, [requestId, claimedRun]);
+  const [row] = await queryable.rows(`SELECT 1 FROM deletions WHERE request_id = $1 AND claimed_run IS NOT DISTINCT FROM $2 AND status IN ${LIVE}`, [requestId, claimedRun]);
   return row !== undefined;
 }
 
@@ -46,7 +45,7 @@ export async function noteMend(queryable: Queryable, { requestId, claimedRun }: 
   const [row] = await queryable.rows(
     `INSERT INTO timeline (request_id, what, status, attempt, cause)
      SELECT request_id, 'reconciled', status, attempt, $3 FROM
-       (SELECT * FROM deletions WHERE request_id = $1 AND claimed_run IS NOT DISTINCT FROM $2 AND ${LIVE} FOR UPDATE) d
+       (SELECT * FROM deletions WHERE request_id = $1 AND claimed_run IS NOT DISTINCT FROM $2 AND status IN ${LIVE} FOR UPDATE) d
      RETURNING id`,
     [requestId, claimedRun, cause],
   );

@@ -2,7 +2,7 @@ import type { DeletionInput, DeletionStatus, Subject } from '../../contracts/nam
 import type { TraceContext } from '../../contracts/topics/index.js';
 import type { Queryable } from '../database.js';
 import { insertMessages, withLane } from './flush.js';
-import type { OutboxMessage } from './rows.js';
+import { LIVE, type OutboxMessage } from './rows.js';
 
 /** A validated request, about to enter the ledger, with the place in a trace that it was received at. */
 export interface NewRequest extends Partial<TraceContext> {
@@ -139,7 +139,7 @@ function isOfSameSubject({ input: { subject }, userId }: NewRequest, known: Know
 export async function liveSubjectRefsOfUsers(queryable: Queryable, userIds: readonly string[]): Promise<(string | null)[]> {
   const rows = await queryable.rows<{ subjectRef: string | null }>(
     `SELECT (SELECT subject_ref FROM deletions d
-             WHERE d.user_id = asked.user_id AND status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') AND NOT dry_run
+             WHERE d.user_id = asked.user_id AND status IN ${LIVE} AND NOT dry_run
              ORDER BY received_at LIMIT 1) AS subject_ref
      FROM unnest($1::text[]) WITH ORDINALITY AS asked (user_id, place) ORDER BY place`,
     [userIds],

@@ -1,4 +1,7 @@
-import type { DeletionInput, DeletionKind, DeletionStatus, FailureCode, SubjectCounts } from '../../contracts/names/index.js';
+import { LIVE_STATUSES, type DeletionInput, type DeletionKind, type DeletionStatus, type FailureCode, type SubjectCounts } from '../../contracts/names/index.js';
+
+/** For `status IN …`, word for word as the partial indexes have it: they are used for nothing else. */
+export const LIVE = `(${LIVE_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
 /** A step that was committed. `asked` is a digest of the call. */
 export interface AnsweredStep {

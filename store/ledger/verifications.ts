@@ -1,5 +1,6 @@
 import type { DeletionInput, SubjectCounts, Verdict } from '../../contracts/names/index.js';
 import type { Queryable, Transaction } from '../database.js';
+import { LIVE } from './rows.js';
 
 /** The verification of one completed deletion. Times are by the database's clock. */
 export interface Verification {
@@ -57,7 +58,7 @@ export async function othersNeedInventory(queryable: Queryable, requestId: strin
   const rows = await queryable.rows(
     `SELECT FROM deletions d LEFT JOIN verifications v USING (request_id)
      WHERE d.user_id = $2 AND d.request_id <> $1 AND NOT d.dry_run
-       AND (d.status IN ('PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT') OR (v.request_id IS NOT NULL AND v.stated_at IS NULL))
+       AND (d.status IN ${LIVE} OR (v.request_id IS NOT NULL AND v.stated_at IS NULL))
      LIMIT 1`,
     [requestId, userId],
   );
