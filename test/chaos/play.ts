@@ -160,8 +160,10 @@ export class Chaos {
     const topics = [...new Set([...READ_TOPICS, ...READ_TOPICS.map(deadLetterTopic), ...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova')])];
     const [row] = await house.ledger.rows<{ id: number | null }>('SELECT max(id)::int AS id FROM outbox');
     const leftovers = new Set<string>();
+    const strangers = new Set<string>();
     if (this.outcomes.some(({ verdict }) => verdict === 'broken')) {
       for await (const { workflowId } of house.temporal.workflow.list({ query: 'ExecutionStatus = "Running"' })) leftovers.add(workflowId);
+      for (const { requestId } of await house.ledger.rows<{ requestId: string }>('SELECT request_id FROM deletions')) strangers.add(requestId);
     }
     return {
       ends: await endsOf(this.#kafka, topics),
@@ -169,6 +171,7 @@ export class Chaos {
       airflow: await house.airflow.stats(),
       airflowRuns: (await house.airflow.runs()).length,
       leftovers,
+      strangers,
       bystanderData: await load.bystanderData(),
     };
   }

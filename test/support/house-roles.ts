@@ -28,7 +28,7 @@ export const TOGETHER: readonly ProcessPlan[] = [{ name: 'roles-1', roles: ROLES
 export interface HouseRoles {
   /** The names of the processes, in their order. */
   readonly names: readonly string[];
-  /** Starts what does not run of a role, of the process of that name, or of all, and waits until it is ready. */
+  /** Starts what does not run of a role, of the process of that name, or of all, and waits until it is ready, or was killed by the test. */
   start(which?: string): Promise<void>;
   /** Signals the processes of a role, the process of that name, or all, and waits until they have ended. @returns how each ended: `exit code 0`, `signal SIGKILL` */
   kill(signal: NodeJS.Signals, which?: string): Promise<string[]>;
@@ -48,8 +48,8 @@ interface Member {
   readonly plan: ProcessPlan;
   readonly healthPort: number;
   process?: ManagedProcess;
-  /** Told to end by the test. */
-  killed: boolean;
+  /** While a process is being made: it can be killed only when it is there. */
+  spawning?: Promise<ManagedProcess>;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -69,16 +69,18 @@ export async function freePort(): Promise<number> {
 export async function createHouseRoles(env: Readonly<Record<string, string>>, plans: readonly ProcessPlan[], logDir: string): Promise<HouseRoles> {
   const keeper = await createProcessKeeper();
   const members: Member[] = [];
-  for (const plan of plans) members.push({ plan, healthPort: await freePort(), killed: false });
+  for (const plan of plans) members.push({ plan, healthPort: await freePort() });
+  /** Told to end by the test. */
+  const killed = new WeakSet<ManagedProcess>();
   const of = (which?: string): Member[] => members.filter(({ plan }) => which === undefined || plan.name === which || plan.roles.some((role) => role === which));
   const runs = ({ process }: Member): boolean => process !== undefined && !process.hasExited();
 
   const start = async (member: Member): Promise<void> => {
+    await member.spawning;
     if (runs(member)) return;
     const { name, roles, env: own, preload, program } = member.plan;
     const logFile = `${logDir}/${name}.log`;
-    member.killed = false;
-    const started = await keeper.start({
+    const spawning = keeper.start({
       name,
       command: process.execPath,
       args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), ...(program === undefined ? ['build/start.js', '--roles', roles.join(',')] : ['--import', 'tsx', program])],
@@ -86,18 +88,22 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
       cwd: root,
       logFile,
       stopGraceMs: STOP_WITHIN_MS,
-    });
-    member.process = started;
+    }).then((process) => (member.process = process));
+    member.spawning = spawning;
+    const started = await spawning;
     await waitFor(`${name} is ready (log: ${logFile})`, async () => {
+      // Whoever killed it while it was starting starts it again.
+      if (started.hasExited() && killed.has(started)) return true;
       if (started.hasExited()) throw new Error(`${name} ended with ${await started.exited} before it was ready:\n${lastLines(logFile)}`);
       return (await fetch(`http://127.0.0.1:${member.healthPort}/readyz`).catch(() => undefined))?.ok;
     }, START_WITHIN_MS);
   };
 
   const kill = async (member: Member, signal: NodeJS.Signals): Promise<string> => {
-    member.killed = true;
-    member.process?.kill(signal);
-    return (await member.process?.exited) ?? 'not started';
+    if (!member.process) return 'not started';
+    killed.add(member.process);
+    member.process.kill(signal);
+    return member.process.exited;
   };
 
   /** @returns how it ended, unless well */
@@ -115,11 +121,14 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
     start: async (which) => {
       await Promise.all(of(which).map(start));
     },
-    kill: (signal, which) => Promise.all(of(which).filter(runs).map((member) => kill(member, signal))),
+    kill: async (signal, which) => {
+      await Promise.all(of(which).map(async ({ spawning }) => spawning));
+      return Promise.all(of(which).filter(runs).map((member) => kill(member, signal)));
+    },
     signal: (signal, which) => {
       for (const { process } of of(which).filter(runs)) process?.kill(signal);
     },
-    endedByThemselves: () => Promise.all(members.filter((member) => member.process?.hasExited() === true && !member.killed).map(async ({ plan, process }) => `${plan.name}: ${(await process?.exited) ?? ''}`)),
+    endedByThemselves: () => Promise.all(members.filter(({ process }) => process?.hasExited() === true && !killed.has(process)).map(async ({ plan, process }) => `${plan.name}: ${(await process?.exited) ?? ''}`)),
     pages,
     metric: async (name, labels = {}) => {
       const texts = await pages();

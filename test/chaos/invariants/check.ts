@@ -16,6 +16,8 @@ export interface Before {
   readonly airflowRuns: number;
   /** Workflows of a scenario before this one that did not come to its end. */
   readonly leftovers: ReadonlySet<string>;
+  /** Requests of such a scenario: what is still told of them is not this one's. */
+  readonly strangers: ReadonlySet<string>;
   readonly bystanderData: unknown;
 }
 

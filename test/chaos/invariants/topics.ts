@@ -17,10 +17,11 @@ export const outgoingTopics = (prefix: string): string[] => [TOPICS.airflowTrigg
  */
 export const outboxIsOnTheTopics: Check = async (scene) => {
   const { house, before, expects, written } = scene;
-  const outbox = await waitFor('the outbox is empty', async () => {
+  const allRows = await waitFor('the outbox is empty', async () => {
     const rows = await house.ledger.rows<Row>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
     return rows.every(({ sentAt, deadAt }) => sentAt !== null || deadAt !== null) && rows;
   }, 30_000);
+  const outbox = allRows.filter(({ requestId }) => !before.strangers.has(requestId));
   const findings = outbox.filter(({ deadAt }) => deadAt !== null).map(({ eventId }) => `dead in the outbox: ${eventId}`);
   const topics = outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova');
   const messages = await written();
@@ -35,7 +36,8 @@ export const outboxIsOnTheTopics: Check = async (scene) => {
     const count = foreign.filter((message) => message.topic === topic).length;
     if (count > (expects.deadLetters?.[topic] ?? 0)) findings.push(`${count} messages on ${topic} are nobody's`);
   }
-  const own = told.filter((message): message is TopicMessage & { eventId: string } => message.eventId !== undefined);
+  const others = await eventsOf(house, before.strangers);
+  const own = told.filter((message): message is TopicMessage & { eventId: string } => message.eventId !== undefined && !others.has(message.eventId));
   findings.push(...differences(outbox.map(({ eventId }) => eventId), own.map(({ eventId }) => eventId), { missing: 'not on its topic', unwanted: 'on a topic, and not in the outbox' }));
   const rows = new Map(outbox.map((row) => [row.eventId, row]));
   for (const { eventId, topic, value } of own) {
@@ -45,6 +47,12 @@ export const outboxIsOnTheTopics: Check = async (scene) => {
   findings.push(...outOfOrder(own, rows, expects.orderAcrossPartitions !== false), ...endsWithoutWord(scene, own));
   return findings;
 };
+
+async function eventsOf(house: Scene['house'], requests: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  if (requests.size === 0) return requests;
+  const rows = await house.ledger.rows<Pick<Row, 'eventId'>>('SELECT event_id FROM outbox WHERE request_id = ANY($1)', [[...requests]]);
+  return new Set(rows.map(({ eventId }) => eventId));
+}
 
 /** First occurrences of what is about one request, on one topic: in the order of the outbox. */
 function outOfOrder(messages: readonly (TopicMessage & { readonly eventId: string })[], rows: ReadonlyMap<string, Row>, acrossPartitions: boolean): string[] {

@@ -56,8 +56,8 @@ export const airflowScenarios: readonly Scenario[] = [
       const { house, random, byForm, note, load } = context;
       conflictsBefore.set(load, (await house.airflow.stats()).conflicts);
       const downMs = byForm(3_000, 60_000);
-      // Longer than the bridge waits before it asks again: a run that has told its result is not asked for any more.
-      await house.airflow.turn('knobs', { duration_ms: 4_000 });
+      // Longer than the bridge waits before it asks again, 10 s after a long outage: a run that has told its result is not asked for any more.
+      await house.airflow.turn('knobs', { duration_ms: byForm(4_000, 12_000) });
       await house.airflow.turn('http', { method: '*', status: 0, for_ms: downMs });
       const answers = random.shuffle(Object.keys(ANSWERS).flatMap((answer) => Array.from({ length: byForm(3, 12) }, () => answer as Answer)));
       for (const answer of answers) await house.airflow.turn('http', { ...ANSWERS[answer], times: 1 });
