@@ -66,7 +66,7 @@ async function flood(context: ChaosContext): Promise<void> {
   if (load.records.length < wanted) throw new Error(`Made ${load.records.length} events of ${wanted}: give it more items.`);
   floods.set(context.load, { ...setting, load, events: load.records.length });
 
-  const rounds = byForm(2, 10);
+  const rounds = byForm(1, 10);
   let behind = 0;
   for (let round = 0; round < rounds; round++) {
     const [from, to] = [round, round + 1].map((n) => Math.floor((sequence.length * n) / rounds));

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { bundleWorkflows } from '../../../platform/workflow-bundle.js';
 import { ROLES } from '../../../platform/roles.js';
@@ -14,12 +15,17 @@ const TWO_RELEASES: readonly ProcessPlan[] = [OTHERS, { name: 'worker-old', role
 /** What the SDK records of `patched()`. */
 const PATCH_MARKER = 'core_patch';
 
-/** @returns whether a workflow of that code could have this history */
-const couldBe = (workflowBundle: WorkflowBundle, history: unknown, workflowId: string): Promise<boolean> =>
-  Worker.runReplayHistory({ workflowBundle }, history, workflowId).then(
-    () => true,
-    () => false,
-  );
+interface Begun {
+  readonly workflowId: string;
+  readonly history: Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+}
+
+/** @returns the ids of those that a workflow of that code could have as its history */
+async function couldBe(workflowBundle: WorkflowBundle, histories: readonly Begun[]): Promise<ReadonlySet<string>> {
+  const could = new Set<string>();
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) if (error === undefined) could.add(workflowId);
+  return could;
+}
 
 /** Every deletion, whichever release began it and whichever ended it, can be carried on by the next; this one cannot carry on what the next began. */
 async function replayAll({ house, load, note }: ChaosContext): Promise<void> {
@@ -28,12 +34,14 @@ async function replayAll({ house, load, note }: ChaosContext): Promise<void> {
   const [now, next] = await Promise.all([bundleWorkflows(), bundleWorkflows({ workflowsPath: fileURLToPath(new URL('../../next-release/workflows.ts', import.meta.url)) })]);
   const ids = new Set((await deletionsOf(house, load)).filter(({ kind }) => kind !== 'tenant').map(({ workflowId }) => workflowId));
   const begunBy = { now: 0, next: 0 };
-  for (const workflowId of ids) {
-    const history = await house.temporal.workflow.getHandle(workflowId).fetchHistory();
+  const histories: Begun[] = [];
+  for (const workflowId of ids) histories.push({ workflowId, history: await house.temporal.workflow.getHandle(workflowId).fetchHistory() });
+  const [couldBeNow, couldBeNext] = [await couldBe(now, histories), await couldBe(next, histories)];
+  for (const { workflowId, history } of histories) {
     const changed = history.events?.some(({ markerRecordedEventAttributes: marker }) => marker?.markerName === PATCH_MARKER) === true;
     begunBy[changed ? 'next' : 'now']++;
-    if (!(await couldBe(next, history, workflowId))) throw new Error(`${workflowId} cannot be carried on by the next release`);
-    if ((await couldBe(now, history, workflowId)) === changed) throw new Error(`${workflowId} was begun by ${changed ? 'the next release, and could be carried on by this one: its shape is no other' : 'this release, and cannot be carried on by it'}`);
+    if (!couldBeNext.has(workflowId)) throw new Error(`${workflowId} cannot be carried on by the next release`);
+    if (couldBeNow.has(workflowId) === changed) throw new Error(`${workflowId} was begun by ${changed ? 'the next release, and could be carried on by this one: its shape is no other' : 'this release, and cannot be carried on by it'}`);
   }
   note(`${begunBy.now} begun by this release, ${begunBy.next} by the next`);
   if (begunBy.now === 0 || begunBy.next === 0) throw new Error('One of the two releases began no deletion: nothing was shown.');
