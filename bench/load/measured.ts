@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningContestant } from '../contestants.js';
 import { cpuBetween, readCpu, type CpuUse } from '../measure/cpu.js';
+import { startYardstick } from '../measure/yardstick.js';
 import type { Rig } from '../rig.js';
 import type { LoadFigures } from './run-load.js';
 
 export interface Measured {
   readonly load: LoadFigures;
   readonly cpu: CpuUse;
+  /** CPU time of a fixed piece of work meanwhile, in ms. */
+  readonly yardstickMs: number;
 }
 
 /** What commits and tidies up after a load should not be counted to the next. */
@@ -32,6 +35,11 @@ export async function measured(rig: Rig, running: RunningContestant, act: () => 
   const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
   await whenQuiet(rig, pids);
   const before = readCpu(pids);
-  const load = await act();
-  return { load, cpu: cpuBetween(before, readCpu(pids)) };
+  const endYardstick = startYardstick();
+  try {
+    const load = await act();
+    return { load, cpu: cpuBetween(before, readCpu(pids)), yardstickMs: endYardstick() };
+  } finally {
+    endYardstick();
+  }
 }

@@ -18,13 +18,15 @@ export interface CostAtScale {
   readonly sqlMs: number;
   readonly atRestCpuMsPerSecond: number;
   readonly othersShare: number;
+  /** CPU time of a fixed piece of work during the burst, in ms: how fast the machine was. */
+  readonly yardstickMs: number;
 }
 
 const REST_MS = 10_000;
 const STEADY_SHARE = 0.2;
 const STEADY_PER_SECOND = 5;
-/** Backends tell their statistics when they have been idle for a second. */
-const STATISTICS_MS = 1_500;
+/** Backends tell their statistics when they have been idle for ten seconds. */
+const STATISTICS_MS = 11_000;
 
 async function sqlMs(rig: Rig): Promise<number> {
   await sleep(STATISTICS_MS);
@@ -44,7 +46,7 @@ export async function costAtScale(rig: Rig, running: RunningContestant, name: st
   const steadySince = performance.now();
   await measured(rig, running, () => steady(rig.driver, forSteady, STEADY_PER_SECOND));
   const sqlSpent = (await sqlMs(rig)) - sqlBefore - sqlAtRestPerMs * (performance.now() - steadySince);
-  const { load, cpu } = await measured(rig, running, () => burst(rig.driver, requests.slice(forSteady.length)));
+  const { load, cpu, yardstickMs } = await measured(rig, running, () => burst(rig.driver, requests.slice(forSteady.length)));
   const restMs = rest.elapsedMs;
   const spent = (part: string): number => Math.max(0, (cpu.byName[part] ?? 0) - ((rest.byName[part] ?? 0) * load.seconds * 1000) / restMs) / load.deletions;
   const cpuMsByName = Object.fromEntries(Object.keys(cpu.byName).filter((part) => part !== 'driver').map((part) => [part, spent(part)]));
@@ -56,7 +58,8 @@ export async function costAtScale(rig: Rig, running: RunningContestant, name: st
     sqlMs: sqlSpent / forSteady.length,
     atRestCpuMsPerSecond: ((rest.totalMs - (rest.byName['driver'] ?? 0)) * 1000) / restMs,
     othersShare: cpu.othersShare,
+    yardstickMs,
   };
-  rig.say(`  ${name}: ${found.cpuMs.toFixed(1)} ms of CPU and ${found.sqlMs.toFixed(1)} ms of SQL each, ${found.perSecond.toFixed(1)}/s; others used ${(found.othersShare * 100).toFixed(0)} %`);
+  rig.say(`  ${name}: ${found.cpuMs.toFixed(1)} ms of CPU and ${found.sqlMs.toFixed(1)} ms of SQL each, ${found.perSecond.toFixed(1)}/s; others used ${(found.othersShare * 100).toFixed(0)} %, yardstick ${yardstickMs.toFixed(1)} ms`);
   return found;
 }

@@ -59,7 +59,7 @@ async function takeTurn(rig: Rig, contestant: Contestant, repetition: number, op
       const steadily = await measured(rig, running, () => steady(rig.driver, forSteady, options.steadyPerSecond));
       const phases = contestant === 'expunge' ? await phasesOf(rig.ledger, forSteady.map(({ requestId }) => requestId)) : [];
       const atOnce = await measured(rig, running, () => burst(rig.driver, forBurst));
-      rig.say(`  ${kind}: ${atOnce.load.perSecond.toFixed(1)}/s in a burst of ${atOnce.load.deletions}; p50 ${steadily.load.latencyMs.p50.toFixed(0)} ms at ${options.steadyPerSecond}/s; others used ${(atOnce.cpu.othersShare * 100).toFixed(0)} % of the machine`);
+      rig.say(`  ${kind}: ${atOnce.load.perSecond.toFixed(1)}/s in a burst of ${atOnce.load.deletions}; p50 ${steadily.load.latencyMs.p50.toFixed(0)} ms at ${options.steadyPerSecond}/s; others used ${(atOnce.cpu.othersShare * 100).toFixed(0)} % of the machine, yardstick ${atOnce.yardstickMs.toFixed(1)} ms`);
       turns.push({ contestant, kind, repetition, steady: steadily, burst: atOnce, phases });
     }
     return turns;

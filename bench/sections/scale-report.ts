@@ -18,7 +18,7 @@ function tableOf(growth: Growth, burst: number, repetitions: number): ReportTabl
   const parts = [...new Set(growth.costs.flatMap(({ cpuMsByName }) => Object.keys(cpuMsByName).map(roleOf)))];
   return {
     title: `By ${growth.of}: a deletion in a burst of ${burst}, ms; middle (least to greatest) of ${repetitions} repetitions; what is spent at rest is taken off`,
-    head: ['', 'CPU', ...parts, 'SQL', 'a second', 'CPU ms/s at rest', 'others used'],
+    head: ['', 'CPU', ...parts, 'SQL', 'a second', 'CPU ms/s at rest', 'others used', 'yardstick ms'],
     rows: growth.cases.map((name) => [
       name,
       spreadText(spread(growth, name, ({ cpuMs }) => cpuMs)),
@@ -27,6 +27,7 @@ function tableOf(growth: Growth, burst: number, repetitions: number): ReportTabl
       spreadText(spread(growth, name, ({ perSecond }) => perSecond)),
       shown(spread(growth, name, ({ atRestCpuMsPerSecond }) => atRestCpuMsPerSecond).median),
       `${shown(spread(growth, name, ({ othersShare }) => othersShare * 100).median)} %`,
+      shown(spread(growth, name, ({ yardstickMs }) => yardstickMs).median),
     ]),
   };
 }
@@ -39,7 +40,8 @@ const ofRole = ({ cpuMsByName }: CostAtScale, role: string): number => Object.en
 function goalsOf(growth: Growth): Goal[] {
   const [least, ...others] = growth.cases;
   if (least === undefined) return [];
-  const measures = { CPU: ({ cpuMs }: CostAtScale) => cpuMs, SQL: ({ sqlMs }: CostAtScale) => sqlMs };
+  // By the yardstick of its own burst: a machine that was slower meanwhile is no cost of scale.
+  const measures = { CPU: ({ cpuMs, yardstickMs }: CostAtScale) => cpuMs / yardstickMs, SQL: ({ sqlMs }: CostAtScale) => sqlMs };
   return others.flatMap((name) => Object.entries(measures).map(([what, pick]): Goal => {
     const ratio = spread(growth, name, pick).median / spread(growth, least, pick).median;
     // A cost of nothing was lost in what is spent at rest: it shows nothing.
