@@ -1,8 +1,9 @@
-import { isGrpcCancelledError, isGrpcDeadlineError, isGrpcServiceError, WithStartWorkflowOperation, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { isGrpcCancelledError, isGrpcDeadlineError, WithStartWorkflowOperation, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import type { DeletionAnswer } from '../contracts/api/deletions.js';
 import { DEFAULT_LANE, taskQueueFor, tenantWorkflowId, UPDATES, WORKFLOW_TYPES } from '../contracts/names/index.js';
 import type { ActAnswer, PersonAct } from '../contracts/names/index.js';
+import { grpcErrorOf } from '../platform/grpc-error.js';
 import type { ApiReader } from './api-reader.js';
 import { causeOf, ClientFault } from './faults.js';
 
@@ -82,7 +83,7 @@ function faultOf(error: unknown, answerTimeoutMs: number): unknown {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(error) || isGrpcCancelledError(error)) {
     return new ClientFault('unreachable', `No worker answered within ${answerTimeoutMs / 1000} s: is the role worker running (npm start -- --roles worker)? It may still be done once one runs: look at the status before you ask again.`, { cause: error });
   }
-  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-  if (isGrpcServiceError(cause)) return new ClientFault('unreachable', `Temporal could not take it: ${causeOf(cause)}`, { cause: error });
+  const cause = grpcErrorOf(error);
+  if (cause) return new ClientFault('unreachable', `Temporal could not take it: ${causeOf(cause)}`, { cause: error });
   return error;
 }

@@ -1,6 +1,7 @@
-import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { Config } from './config.js';
+import { grpcErrorOf } from './grpc-error.js';
 import type { Log } from './log.js';
 import { untilReachable } from './patience.js';
 
@@ -23,8 +24,8 @@ export interface TemporalClient {
 const REFUSALS = new Set([3, 5, 7, 16]);
 
 const worthRetrying = (error: unknown): boolean => {
-  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-  return !(isGrpcServiceError(cause) && REFUSALS.has(cause.code));
+  const code = grpcErrorOf(error)?.code;
+  return code === undefined || !REFUSALS.has(code);
 };
 
 const serverName = ({ temporal }: TemporalPart): string => `Temporal at ${temporal.connection.address ?? 'localhost:7233'}`;

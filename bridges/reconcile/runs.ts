@@ -1,8 +1,9 @@
-import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowNotFoundError, type Client, type WorkflowExecutionStatusName } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowNotFoundError, type Client, type WorkflowExecutionStatusName } from '@temporalio/client';
 import type { TakeOver } from '../../activities/answers.js';
 import { RunRefused, type Runs } from '../../activities/reconcile.js';
 import type { RunSeen } from '../../activities/reconcile.rules.js';
 import { SIGNALS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
+import { grpcErrorOf } from '../../platform/grpc-error.js';
 import type { LiveRow } from '../../store/ledger/live.js';
 import { createStartOrJoin } from '../ingress/start-or-join.js';
 import { deletionStart, tenantStart } from '../workflow-starts.js';
@@ -111,8 +112,8 @@ async function refusing<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-    if (isGrpcServiceError(cause) && (cause.code as number) === INVALID_ARGUMENT) throw new RunRefused(cause.message, { cause: error });
+    const cause = grpcErrorOf(error);
+    if (cause?.code === INVALID_ARGUMENT) throw new RunRefused(cause.message, { cause: error });
     throw error;
   }
 }

@@ -1,7 +1,8 @@
-import { isGrpcServiceError, WorkflowIdConflictPolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { RecordRefused } from '../../bus/producer-errors.js';
 import type { Producer } from '../../bus/producer.js';
 import { SIGNALS, WORKFLOW_TYPES, type JoinSignal, type VerificationInput } from '../../contracts/names/index.js';
+import { grpcErrorOf } from '../../platform/grpc-error.js';
 import type { UnsentRow } from '../../store/outbox.js';
 import { sendTraced } from '../spans.js';
 import { askingTemporal, placeIn } from '../temporal-spans.js';
@@ -77,8 +78,8 @@ async function signalOne(client: Pick<Client, 'workflow' | 'withDeadline'>, row:
   } catch (error) {
     if (!starts && error instanceof WorkflowNotFoundError) return SENT;
     const fault = error instanceof Error ? error : new Error(String(error));
-    const cause = isGrpcServiceError(fault.cause) ? fault.cause : fault;
-    const refused = fault instanceof SyntaxError || (isGrpcServiceError(cause) && (cause.code as number) === INVALID_ARGUMENT);
-    return refused ? { outcome: 'refused', why: `Temporal refused the signal: ${cause.message}` } : { outcome: 'outage', error: fault };
+    const cause = grpcErrorOf(fault);
+    const refused = fault instanceof SyntaxError || cause?.code === INVALID_ARGUMENT;
+    return refused ? { outcome: 'refused', why: `Temporal refused the signal: ${(cause ?? fault).message}` } : { outcome: 'outage', error: fault };
   }
 }

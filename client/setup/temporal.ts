@@ -1,6 +1,7 @@
-import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../contracts/names/index.js';
 import type { TemporalConfig } from '../../platform/config.js';
+import { grpcErrorOf } from '../../platform/grpc-error.js';
 import type { Log } from '../../platform/log.js';
 import { ClientFault } from '../faults.js';
 import { oncePossible, type SetupStep, type Wait } from './steps.js';
@@ -84,10 +85,7 @@ async function addSearchAttributes(connection: Connection, namespace: string): P
   return missing.map(({ name }) => name);
 }
 
-function codeOf(error: unknown): number | undefined {
-  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-  return isGrpcServiceError(cause) ? cause.code : undefined;
-}
+const codeOf = (error: unknown): number | undefined => grpcErrorOf(error)?.code;
 
 /** What waiting would not mend, in words. */
 export function refusal(error: unknown): string | undefined {

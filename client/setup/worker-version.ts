@@ -1,5 +1,6 @@
-import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import type { TemporalConfig, WorkerVersion } from '../../platform/config.js';
+import { grpcErrorOf } from '../../platform/grpc-error.js';
 import type { Log } from '../../platform/log.js';
 import { oncePossible } from './steps.js';
 import { refusal } from './temporal.js';
@@ -39,6 +40,6 @@ export async function makeCurrent({ temporal, version, waitMs, log }: WorkerRele
 }
 
 function isNotYet(error: unknown): boolean {
-  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-  return isGrpcServiceError(cause) && NOT_YET.has(cause.code);
+  const code = grpcErrorOf(error)?.code;
+  return code !== undefined && NOT_YET.has(code);
 }
