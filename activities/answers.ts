@@ -48,6 +48,8 @@ export interface Claimed {
 export interface HasEnded {
   readonly outcome: 'ended';
   readonly status: 'COMPLETED' | 'CANCELLED';
+  /** The last attempt; 0 when there was none. Histories of before have none. */
+  readonly attempt?: number;
   /** Requests of the same subject that nobody has taken up: a completion may have set them free. Histories of before have none. */
   readonly leftOver?: readonly DeletionInput[];
 }

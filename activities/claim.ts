@@ -47,7 +47,7 @@ async function sendAtOnce(deps: ActivityDeps, deletion: OpenDeletion, { sendFor 
   const { status, attempt, held, input } = deletion.row;
   if (sendFor === undefined || status !== 'PENDING' || attempt > 0 || held || input.graceMs > 0) return undefined;
   const decision = await sendAttempt(deps, deletion, sendFor, countUser);
-  return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED', leftOver: [] } : undefined;
+  return decision.outcome === 'refilled' ? { outcome: 'ended', status: 'CANCELLED', attempt, leftOver: [] } : undefined;
 }
 
 /**
@@ -75,7 +75,7 @@ async function afterTheEnd(tx: Transaction, { row }: OpenDeletion, { runId }: St
     `SELECT input FROM deletions WHERE workflow_id = $1 AND claimed_run IS NULL AND status = 'PENDING' ORDER BY received_at`,
     [row.workflowId],
   );
-  return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', leftOver: leftOver.map(({ input }) => input) };
+  return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', attempt: row.attempt, leftOver: leftOver.map(({ input }) => input) };
 }
 
 /** What has become of a deletion before it was claimed now. */

@@ -16,6 +16,7 @@ export async function claim(deletion: Deletion): Promise<number> {
   inbox.reclaim = false;
   const answer = await call('claim', { ...nextStep(deletion), step: 0, ...(isEmpty(inbox) && { sendFor: deletion.cause }), ...(takeOver && { takeOver }) });
   if (answer.outcome === 'ended') {
+    deletion.attempt = answer.attempt ?? deletion.attempt;
     deletion.inbox.joins.push(...(answer.leftOver ?? []));
     end(deletion, answer.status);
     return 0;

@@ -57,7 +57,7 @@ describe('the ledger', () => {
     await succeed(jobId);
     expect(await activities.complete({ requestId, runId, step: 3, attempt: 1 })).toMatchObject({ leftOver: [{ requestId: later.input.requestId }] });
     expect(await activities.join({ requestId, runId, step: 3, requestIds: ['another'] })).toMatchObject({ outcome: 'ledger-ahead' });
-    expect(await activities.claim({ requestId, runId, step: 0 })).toMatchObject({ outcome: 'ended', status: 'COMPLETED', leftOver: [{ requestId: later.input.requestId }] });
+    expect(await activities.claim({ requestId, runId, step: 0 })).toMatchObject({ outcome: 'ended', status: 'COMPLETED', attempt: 1, leftOver: [{ requestId: later.input.requestId }] });
   });
 
   test('has a clean-up that has begun carried to its end, although the tenant has services again', async () => {

@@ -15,6 +15,28 @@ afterAll(() => house.close());
 
 const DAY_MS = 24 * 3_600_000;
 
+/** Has Temporal forget a workflow task and all that came of it; signals that came since are there when it is made again. */
+async function forgetTask(running: Running, taskFinished: Long) {
+  const { runId } = await running.handle.describe();
+  await house.environment.connection.workflowService.resetWorkflowExecution({
+    namespace: house.environment.namespace ?? 'default', workflowExecution: { workflowId: running.workflowId, runId },
+    reason: 'a test', requestId: freshId('reset'), workflowTaskFinishEventId: taskFinished,
+  });
+}
+/** The first workflow task: what is forgotten with it is all that the workflow knows. */
+async function firstTask(running: Running): Promise<Long> {
+  const { events } = await running.handle.fetchHistory();
+  const id = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+  if (!id) throw new Error('no workflow task is completed');
+  return id;
+}
+async function latestTask(running: Running): Promise<Long> {
+  const { events } = await running.handle.fetchHistory();
+  const id = events?.findLast((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+  if (!id) throw new Error('no workflow task is completed');
+  return id;
+}
+
 async function sent(more: object = {}) {
   const running = await house.start({ subject: userSubject(), userId: freshId('user'), ...more });
   await house.untilStatus(running.input.requestId, 'SENT_TO_AIRFLOW');
@@ -106,20 +128,6 @@ describe('an activity that commits and then loses its answer', () => {
 });
 
 describe('a workflow task that made several calls and is lost', () => {
-  /** Has Temporal forget the workflow's latest task and all that came of it; signals that came since are there when it is made again. */
-  async function forgetTask(running: Running, taskFinished: Long) {
-    const { runId } = await running.handle.describe();
-    await house.environment.connection.workflowService.resetWorkflowExecution({
-      namespace: house.environment.namespace ?? 'default', workflowExecution: { workflowId: running.workflowId, runId },
-      reason: 'a test', requestId: freshId('reset'), workflowTaskFinishEventId: taskFinished,
-    });
-  }
-  async function latestTask(running: Running): Promise<Long> {
-    const { events } = await running.handle.fetchHistory();
-    const id = events?.findLast((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
-    if (!id) throw new Error('no workflow task is completed');
-    return id;
-  }
   async function parked(more: object = {}) {
     const running = await sent({ policy: { autoRetries: 0 }, ...more });
     await house.result(running, 1, 'FAILURE');
@@ -258,17 +266,22 @@ describe('claim', () => {
     const { requestId } = running.input;
     await house.result(running, 1, 'FAILURE');
     await house.untilStatus(requestId, 'FAILED');
-    const { runId } = await running.handle.describe();
-    const { events } = await running.handle.fetchHistory();
-    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
-    await house.environment.connection.workflowService.resetWorkflowExecution({
-      namespace: house.environment.namespace ?? 'default', workflowExecution: { workflowId: running.workflowId, runId },
-      reason: 'a test', requestId: freshId('reset'), ...(firstTask && { workflowTaskFinishEventId: firstTask }),
-    });
+    await forgetTask(running, await firstTask(running));
     await running.handle.executeUpdate('retryNow', { args: [{ by: 'olga' }] });
     await house.until(requestId, 'second attempt', ({ deletion }) => deletion.status === 'SENT_TO_AIRFLOW' && deletion.attempt === 2);
     await house.result(running, 2, 'SUCCESS');
     expect(await running.handle.result()).toMatchObject({ outcome: 'COMPLETED', attempts: 2 });
+  });
+
+  test('a workflow that was reset after its end, or whose last task was lost, tells the same end', async () => {
+    const running = await sent();
+    const { requestId } = running.input;
+    await house.result(running, 1, 'SUCCESS');
+    const told = await running.handle.result();
+    expect(told).toMatchObject({ outcome: 'COMPLETED', attempts: 1 });
+    await forgetTask(running, await firstTask(running));
+    expect(await house.client.workflow.getHandle(running.workflowId).result()).toEqual(told);
+    expect((await house.read(requestId)).timeline.filter(({ what }) => what === 'completed')).toHaveLength(1);
   });
 });
 

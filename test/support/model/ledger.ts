@@ -170,7 +170,7 @@ export class Ledger implements LedgerView {
     const wouldGoOn = row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW';
     if (place && wouldGoOn && !this.attemptsOf(row).some(({ result }) => result === 'SUCCESS')) this.parkRow(row, 'FAILED', 'WORKFLOW_TERMINATED');
     const isAtOnce = sendFor !== undefined && row.status === 'PENDING' && row.attempt === 0 && !row.held && row.input.graceMs === 0;
-    if (isAtOnce && this.sendAttempt(row, sendFor).outcome === 'refilled') return { outcome: 'ended', status: 'CANCELLED', leftOver: [] };
+    if (isAtOnce && this.sendAttempt(row, sendFor).outcome === 'refilled') return { outcome: 'ended', status: 'CANCELLED', attempt: row.attempt, leftOver: [] };
     return this.claimed(row);
   }
 
@@ -179,7 +179,7 @@ export class Ledger implements LedgerView {
     if (heir) return this.claimed(heir);
     if (row.status === 'DUPLICATE') return notOurs;
     const leftOver = this.deletions.filter((other) => other.workflowId === row.workflowId && other.claimedRun === null && other.status === 'PENDING');
-    return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', leftOver: leftOver.map(({ input }) => input) };
+    return { outcome: 'ended', status: row.status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', attempt: row.attempt, leftOver: leftOver.map(({ input }) => input) };
   }
 
   private claimed(row: Row): ClaimAnswer {
