@@ -28,7 +28,8 @@ export async function build(others = []) {
   const sources = [...FILES, ...(await Promise.all(folders.map(sourcesIn))).flat()];
   const madeAt = Math.max(...(await Promise.all(MAKERS.map((file) => changedAt(join(root, file))))));
   const stale = (await Promise.all(sources.map(async (source) => ((await isStale(source, madeAt)) ? [source] : [])))).flat();
-  await Promise.all(folders.map((folder) => removeLeftOvers(folder, new Set(sources.map(builtAs)))));
+  const built = new Set(sources.map(builtAs));
+  await Promise.all(folders.map((folder) => removeLeftOvers(folder, built)));
   if (stale.length === 0) return 0;
   const { default: blankTypes } = await import('ts-blank-space');
   for (const source of stale) await make(source, blankTypes);
@@ -38,12 +39,15 @@ export async function build(others = []) {
 /** @param {string} source */
 const builtAs = (source) => source.replace(/\.ts$/, '.js');
 
-/** @param {string} folder */
-async function sourcesIn(folder) {
-  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)));
-  return files.filter((file) => (file.endsWith('.ts') && !file.endsWith('.d.ts')) || (COPIED.has(extname(file)) && !file.endsWith('tsconfig.json')));
+/** @param {string} base @param {string} folder @returns {Promise<string[]>} by their paths from the base */
+async function filesIn(base, folder) {
+  const entries = await readdir(join(base, folder), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(base, join(entry.parentPath ?? entry.path, entry.name)));
 }
+
+/** @param {string} folder */
+const sourcesIn = async (folder) =>
+  (await filesIn(root, folder)).filter((file) => (file.endsWith('.ts') && !file.endsWith('.d.ts')) || (COPIED.has(extname(file)) && !file.endsWith('tsconfig.json')));
 
 /** @param {string} file */
 const changedAt = (file) => stat(file).then(({ mtimeMs }) => mtimeMs, () => 0);
@@ -56,8 +60,7 @@ async function isStale(source, madeAt) {
 
 /** @param {string} folder @param {ReadonlySet<string>} built */
 async function removeLeftOvers(folder, built) {
-  const entries = await readdir(join(BUILD_FOLDER, folder), { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => relative(BUILD_FOLDER, join(entry.parentPath ?? entry.path, entry.name)));
+  const files = await filesIn(BUILD_FOLDER, folder).catch(() => []); // not built yet
   await Promise.all(files.filter((file) => !built.has(file) && !file.endsWith('.unfinished')).map((file) => rm(join(BUILD_FOLDER, file), { force: true })));
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningContestant } from '../contestants.js';
 import { cpuBetween, readCpu, type CpuUse } from '../measure/cpu.js';
-import { startYardstick } from '../measure/yardstick.js';
+import { besideYardstick } from '../measure/yardstick.js';
 import type { Rig } from '../rig.js';
 import type { LoadFigures } from './run-load.js';
 
@@ -35,11 +35,6 @@ export async function measured(rig: Rig, running: RunningContestant, act: () => 
   const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
   await whenQuiet(rig, pids);
   const before = readCpu(pids);
-  const endYardstick = startYardstick();
-  try {
-    const load = await act();
-    return { load, cpu: cpuBetween(before, readCpu(pids)), yardstickMs: endYardstick() };
-  } finally {
-    endYardstick();
-  }
+  const { result: load, yardstickMs } = await besideYardstick(act);
+  return { load, cpu: cpuBetween(before, readCpu(pids)), yardstickMs };
 }

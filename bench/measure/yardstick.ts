@@ -13,15 +13,16 @@ function once(): number {
 }
 
 /**
- * Does a fixed piece of work every second, until the returned function is called.
- * @returns ends it; the CPU time, in ms, that the work took in the middle. More than elsewhere says that the machine was slower: others share
- * its cores, caches and clock without being seen.
+ * Runs some work, and beside it a fixed piece of work every second.
+ * @returns what came of it; and the CPU time, in ms, that the fixed piece took in the middle. More than elsewhere says that the machine was
+ * slower: others share its cores, caches and clock without being seen.
  */
-export function startYardstick(): () => number {
+export async function besideYardstick<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly yardstickMs: number }> {
   const found = [once()];
   const timer = setInterval(() => found.push(once()), EVERY_MS);
-  return () => {
+  try {
+    return { result: await work(), yardstickMs: median(found) };
+  } finally {
     clearInterval(timer);
-    return median(found);
-  };
+  }
 }

@@ -63,24 +63,27 @@ function phaseTables(kind: Kind, turns: readonly Turn[], perSecond: number): Rep
   return [{ title: `${kind === 'user' ? 'Users' : 'Services'}: where the time of Expunge goes at ${perSecond}/s, p50 in ms by the ledger’s times`, head: ['', 'ms'], rows }];
 }
 
+function throughputGoal(kind: Kind, ours: readonly Turn[], bare: readonly Turn[], activities: 'normal' | 'local', atLeast: number): Goal {
+  const over = throughput(ours).median / throughput(bare).median;
+  return {
+    what: `${kind}: throughput over bare, ${activities} activities`, goal: `at least ${atLeast}`,
+    found: `${shown(over)} (${shown(byYardstick(ours) / byYardstick(bare))} by the yardstick)`, met: over >= atLeast,
+  };
+}
+
 /** What the middle figures promise, of those contestants that took part. */
 function goalsOf(kind: Kind, of: (contestant: Contestant, kind: Kind) => readonly Turn[]): Goal[] {
   const [ours, normal, local] = [of('expunge', kind), of('bare, normal activities', kind), of('bare, local activities', kind)];
   if (ours.length === 0) return [];
-  const rate = throughput(ours).median;
   const p50 = steadyP50(ours).median;
   const goals: Goal[] = [];
   if (normal.length > 0) {
-    const overNormal = rate / throughput(normal).median;
-    const overNormalByYardstick = byYardstick(ours) / byYardstick(normal);
-    goals.push({ what: `${kind}: throughput over bare, normal activities`, goal: `at least ${GOALS.overNormal}`, found: `${shown(overNormal)} (${shown(overNormalByYardstick)} by the yardstick)`, met: overNormal >= GOALS.overNormal });
+    goals.push(throughputGoal(kind, ours, normal, 'normal', GOALS.overNormal));
     const normalP50 = steadyP50(normal).median;
     goals.push({ what: `${kind}: p50 against bare, normal activities`, goal: `under ${shown(normalP50)} ms`, found: `${shown(p50)} ms`, met: p50 < normalP50 });
   }
   if (local.length > 0) {
-    const overLocal = rate / throughput(local).median;
-    const overLocalByYardstick = byYardstick(ours) / byYardstick(local);
-    goals.push({ what: `${kind}: throughput over bare, local activities`, goal: `at least ${GOALS.overLocal}`, found: `${shown(overLocal)} (${shown(overLocalByYardstick)} by the yardstick)`, met: overLocal >= GOALS.overLocal });
+    goals.push(throughputGoal(kind, ours, local, 'local', GOALS.overLocal));
     const p50Ratio = p50 / steadyP50(local).median;
     goals.push({ what: `${kind}: p50 over bare, local activities`, goal: `at most ${GOALS.p50OverLocal}`, found: shown(p50Ratio), met: p50Ratio <= GOALS.p50OverLocal });
   }

@@ -18,12 +18,12 @@ export type ParkedStatus = (typeof PARKED_STATUSES)[number];
 /** Nothing leaves these. A DUPLICATE is final for itself; its outcome follows the request it joined. */
 export const FINAL_STATUSES = ['COMPLETED', 'CANCELLED', 'DUPLICATE'] as const satisfies readonly DeletionStatus[];
 
-/** All others: a deletion in them is still to be carried out, or waits for somebody. */
-export const LIVE_STATUSES: readonly DeletionStatus[] = DELETION_STATUSES.filter((status) => !FINAL_STATUSES.some((final) => final === status));
-
 export const isParked = (status: DeletionStatus): status is ParkedStatus => status === 'FAILED' || status === 'TIMEOUT';
 export const isFinal = (status: DeletionStatus): boolean =>
   status === 'COMPLETED' || status === 'CANCELLED' || status === 'DUPLICATE';
+
+/** All that are not final: a deletion in them is still to be carried out, or waits for somebody. */
+export const LIVE_STATUSES: readonly DeletionStatus[] = DELETION_STATUSES.filter((status) => !isFinal(status));
 
 /** What a deletion is of. */
 export const DELETION_KINDS = ['user', 'service', 'tenant'] as const;

@@ -1,4 +1,4 @@
-import { DELETION_KINDS, DELETION_STATUSES, PARKED_STATUSES, isFinal } from '../../contracts/names/index.js';
+import { DELETION_KINDS, DELETION_STATUSES, isFinal, isParked } from '../../contracts/names/index.js';
 import type { DeletionKind, DeletionStatus } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
 import { LIVE, type Deletion } from './rows.js';
@@ -117,6 +117,5 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
 }
 
 function statusesOf({ statuses = DELETION_STATUSES, parked, overdue }: DeletionFilter): readonly DeletionStatus[] {
-  const isParked = (status: DeletionStatus): boolean => PARKED_STATUSES.some((one) => one === status);
   return statuses.filter((status) => (parked === undefined || isParked(status) === parked) && (overdue !== true || !isFinal(status)));
 }

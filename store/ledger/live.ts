@@ -7,7 +7,6 @@ export interface LiveRow extends Pick<Deletion, 'requestId' | 'kind' | 'workflow
   readonly place: string;
 }
 
-
 /**
  * The next live rows of a walk by due date, oldest first, of which nothing was written for `quietMs`.
  * @param after the place of the last row of the page before; the beginning when left out

@@ -23,19 +23,15 @@ async function forgetTask(running: Running, taskFinished: Long) {
     reason: 'a test', requestId: freshId('reset'), workflowTaskFinishEventId: taskFinished,
   });
 }
-/** The first workflow task: what is forgotten with it is all that the workflow knows. */
-async function firstTask(running: Running): Promise<Long> {
+async function completedTask(running: Running, place: 0 | -1): Promise<Long> {
   const { events } = await running.handle.fetchHistory();
-  const id = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+  const id = events?.filter((event) => event.workflowTaskCompletedEventAttributes).at(place)?.eventId;
   if (!id) throw new Error('no workflow task is completed');
   return id;
 }
-async function latestTask(running: Running): Promise<Long> {
-  const { events } = await running.handle.fetchHistory();
-  const id = events?.findLast((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
-  if (!id) throw new Error('no workflow task is completed');
-  return id;
-}
+/** What is forgotten with it is all that the workflow knows. */
+const firstTask = (running: Running): Promise<Long> => completedTask(running, 0);
+const latestTask = (running: Running): Promise<Long> => completedTask(running, -1);
 
 async function sent(more: object = {}) {
   const running = await house.start({ subject: userSubject(), userId: freshId('user'), ...more });
