@@ -12,7 +12,7 @@ import { periodically, type Periodic } from '../periodically.js';
 import { keepLaneLeases } from './lane-leases.js';
 import { createSender, type SenderOptions } from './sender.js';
 import { kafkaTransport, signalTransport } from './transports.js';
-import { listenForRows } from './wake-up.js';
+import { listenForRows, type Written } from './wake-up.js';
 
 /** As long as a dead member keeps its Kafka partitions. */
 const LEASE_MS = 6_000;
@@ -34,9 +34,11 @@ export const startRelay: StartRole = async (deps) => {
   const senders = new Map<SenderOptions['target'], Periodic>();
   /** Signals are few: whoever sends to Kafka wakes their sender only if some may wait for that. */
   let signalsWait = true;
-  const wake = (target?: SenderOptions['target']): void => {
-    if (target !== 'kafka') signalsWait = true;
-    for (const [ofTarget, sender] of senders) if (target === undefined || ofTarget === target) sender.wake();
+  const wake = (written?: Written): void => {
+    // Whoever gains a lane looks at all of it.
+    if (written && !leases.holds(written.lane)) return;
+    if (written?.target !== 'kafka') signalsWait = true;
+    for (const [target, sender] of senders) if (written === undefined || target === written.target) sender.wake();
   };
   const leases = keepLaneLeases({ database, holder: `${hostname()}/${process.pid}/${randomUUID()}`, ttlMs: LEASE_MS, log, onGain: wake });
   const startSender = (part: Pick<SenderOptions, 'target' | 'transport' | 'onSent' | 'onLeft'>): void => {

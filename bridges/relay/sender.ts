@@ -3,6 +3,7 @@ import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
 import { anyUnsent, markRefused, markSent, nextUnsent, type UnsentRow } from '../../store/outbox.js';
+import { rateAfter, restMs } from './gathering.rules.js';
 import type { LaneLeases } from './lane-leases.js';
 import { rounds } from './rounds.rules.js';
 import type { Transport } from './transports.js';
@@ -30,8 +31,6 @@ export class RelayOutage extends Error {
   override readonly name = 'RelayOutage';
 }
 
-const MANY = 5;
-const REST_MS = 10;
 /** Batches in a row before lanes may be given up for another relay's sake. */
 const MOST_BATCHES = 8;
 
@@ -44,6 +43,14 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
   const { target, database, leases, batch, onLeft } = options;
   /** Requests with a refused row, and when that is tried again. */
   const resting = new Map<string, number>();
+  let rate = 0;
+  let ratedAt = performance.now();
+
+  const sentMore = (rows: number): void => {
+    const now = performance.now();
+    rate = rateAfter(rate, rows, now - ratedAt);
+    ratedAt = now;
+  };
 
   /** The next rows, those that were sent being marked in the same breath. */
   const look = (lanes: readonly number[], sent: readonly number[]): Promise<UnsentRow[]> => {
@@ -58,6 +65,7 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
     let rows = await look(lanes, []);
     for (let batches = 1; rows.length > 0; batches++) {
       const { arrived, outage } = await sendInRounds(options, rows, resting, signal);
+      sentMore(arrived.length);
       // Where nothing of a few rows could go, they are another relay's by now, or rest.
       const hasMore = arrived.length > 0 || rows.length === batch;
       if (!hasMore || outage || signal.aborted || batches === MOST_BATCHES) {
@@ -66,8 +74,9 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
         if (outage) throw new RelayOutage(`Rows to ${target} could not be sent`, { cause: outage });
         return hasMore;
       }
-      // Many are being written: more gather meanwhile, and go together.
-      if (rows.length >= MANY && rows.length < batch) await sleep(REST_MS);
+      // Where many are being written, more gather meanwhile, and go together.
+      const rest = restMs(rate);
+      if (rest > 0 && rows.length < batch) await sleep(rest);
       rows = await look(lanes, arrived);
       if (arrived.length > 0) options.onSent();
     }

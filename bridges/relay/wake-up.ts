@@ -6,13 +6,25 @@ import { periodically, type Periodic } from '../periodically.js';
 
 const CHECK_EVERY_MS = 60_000;
 
-/** Calls `onWake` whenever rows were written to the outbox, with the kind of their target; without one for rows of any kind. A connection that breaks is made anew, with backoff; polling covers the gap. */
-export function listenForRows(database: Pick<Database, 'listen'>, onWake: (target?: OutboxMessage['target']) => void, log: Log): Pick<Periodic, 'stop'> {
+/** What is known of rows that were written: nothing, when they may be any. */
+export interface Written {
+  readonly target: OutboxMessage['target'];
+  readonly lane: number;
+}
+
+/** What a NOTIFY says. @returns undefined for one of rows of any kind */
+export function writtenOf(payload: string): Written | undefined {
+  const [, target, lane] = /^(kafka|signal) (\d+)$/.exec(payload) ?? [];
+  return target === 'kafka' || target === 'signal' ? { target, lane: Number(lane) } : undefined;
+}
+
+/** Calls `onWake` whenever rows were written to the outbox. A connection that breaks is made anew, with backoff; polling covers the gap. */
+export function listenForRows(database: Pick<Database, 'listen'>, onWake: (written?: Written) => void, log: Log): Pick<Periodic, 'stop'> {
   let unlisten: (() => Promise<void>) | undefined;
   const listening = periodically(
     async () => {
       if (unlisten) return;
-      const end = await database.listen(OUTBOX_CHANNEL, (target) => onWake(target === 'kafka' || target === 'signal' ? target : undefined), (error) => {
+      const end = await database.listen(OUTBOX_CHANNEL, (payload) => onWake(writtenOf(payload)), (error) => {
         log.warn({ err: error }, 'the connection that wakes the relay broke');
         unlisten = undefined;
         end().catch((closing: unknown) => log.debug({ err: closing }, 'a broken connection did not close cleanly'));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SIGNALS } from '../../contracts/names/index.js';
+import { writtenOf } from '../../bridges/relay/wake-up.js';
 import { writeMessages } from '../../store/ledger/flush.js';
 import type { OutboxMessage } from '../../store/ledger/rows.js';
 import { leaseLanes, releaseLanes } from '../../store/outbox-leases.js';
@@ -99,18 +100,20 @@ describe('what is sent next', () => {
   });
 
   test('is called out as it is written, and as it is requeued, but not before its transaction is over', async () => {
-    let calls = 0;
-    const stop = await store.database.listen(OUTBOX_CHANNEL, () => calls++, () => undefined);
+    const calls: string[] = [];
+    const stop = await store.database.listen(OUTBOX_CHANNEL, (payload) => calls.push(payload), () => undefined);
     try {
       await expect(store.database.transaction((tx) => {
         writeMessages(tx, [row('req', '0')]);
         throw new Error('rolled back');
       })).rejects.toThrow('rolled back');
-      await write(row('req', '1'));
-      await waitFor('the row is called out', () => calls === 1);
+      await write(row('req', '1'), row('req', '2'));
+      await waitFor('the rows are called out', () => calls.length > 0);
+      expect(calls.map(writtenOf)).toEqual([{ target: 'kafka', lane: laneOf('req', OUTBOX_LANES) }]);
       await kill('req/1');
       await requeueDead(store.database, 'all');
-      await waitFor('the requeued row is called out', () => calls === 2);
+      await waitFor('the requeued row is called out', () => calls.length > 1);
+      expect(calls.slice(1).map(writtenOf)).toEqual([undefined]);
     } finally {
       await stop();
     }
