@@ -11,7 +11,7 @@ export interface CostAtScale {
   readonly case: string;
   /** Of the burst. */
   readonly perSecond: number;
-  /** Of everything but the driver, in the burst. */
+  /** Of everything but the driver, in the burst and until what follows it is done. */
   readonly cpuMs: number;
   readonly cpuMsByName: Readonly<Record<string, number>>;
   /** That PostgreSQL spent on statements, at a steady load: in a burst they wait for locks and for one another. */
@@ -34,10 +34,25 @@ async function sqlMs(rig: Rig): Promise<number> {
   return row?.ms ?? 0;
 }
 
+const WINDOW_MS = 3_000;
+const SETTLES_WITHIN_MS = 120_000;
+
+/** Waits while ever less is used: deletions have work behind their notification, as tenants that they have emptied. */
+async function untilSettled(pids: Readonly<Record<string, number>>): Promise<void> {
+  const use = async (): Promise<number> => {
+    const before = readCpu(pids);
+    await sleep(WINDOW_MS);
+    return cpuBetween(before, readCpu(pids)).totalMs;
+  };
+  const deadline = performance.now() + SETTLES_WITHIN_MS;
+  for (let [before, now] = [await use(), await use()]; now < before * 0.9 && performance.now() < deadline; [before, now] = [now, await use()]);
+}
+
 /** Measures the processes as they stand: a fifth of the requests at a steady load, the others in a burst. */
 export async function costAtScale(rig: Rig, running: RunningContestant, name: string, { requests }: Requests): Promise<CostAtScale> {
   const pids = { ...rig.partPids(), driver: process.pid, ...running.pids() };
   const forSteady = requests.slice(0, Math.ceil(requests.length * STEADY_SHARE));
+  await untilSettled(pids);
   const [before, sqlBeforeRest, restSince] = [readCpu(pids), await sqlMs(rig), performance.now()];
   await sleep(REST_MS);
   const rest = cpuBetween(before, readCpu(pids));
@@ -46,10 +61,13 @@ export async function costAtScale(rig: Rig, running: RunningContestant, name: st
   const steadySince = performance.now();
   await measured(rig, running, () => steady(rig.driver, forSteady, STEADY_PER_SECOND));
   const sqlSpent = (await sqlMs(rig)) - sqlBefore - sqlAtRestPerMs * (performance.now() - steadySince);
+  const beforeBurst = readCpu(pids);
   const { load, cpu, yardstickMs } = await measured(rig, running, () => burst(rig.driver, requests.slice(forSteady.length)));
+  await untilSettled(pids);
+  const inAll = cpuBetween(beforeBurst, readCpu(pids));
   const restMs = rest.elapsedMs;
-  const spent = (part: string): number => Math.max(0, (cpu.byName[part] ?? 0) - ((rest.byName[part] ?? 0) * load.seconds * 1000) / restMs) / load.deletions;
-  const cpuMsByName = Object.fromEntries(Object.keys(cpu.byName).filter((part) => part !== 'driver').map((part) => [part, spent(part)]));
+  const spent = (part: string): number => Math.max(0, (inAll.byName[part] ?? 0) - ((rest.byName[part] ?? 0) * inAll.elapsedMs) / restMs) / load.deletions;
+  const cpuMsByName = Object.fromEntries(Object.keys(inAll.byName).filter((part) => part !== 'driver').map((part) => [part, spent(part)]));
   const found: CostAtScale = {
     case: name,
     perSecond: load.perSecond,
