@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { startStack, type RunningStack } from '../../stack/start.js';
+import { bundleInto } from '../support/house.js';
 import { expunge } from '../support/run-program.js';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { openLogDisk, type LogDisk } from './log-disk.js';
@@ -25,6 +26,9 @@ export async function openChaosStack(): Promise<ChaosStack> {
   await mkdir(dir, { recursive: true });
   const logDisk = await openLogDisk(dir);
   let stack: RunningStack | undefined;
+  // While parts are waited for; a failure is told below.
+  const bundled = bundleInto(dir);
+  bundled.catch(() => undefined);
   try {
     stack = await startStack({
       environment: {
@@ -39,6 +43,7 @@ export async function openChaosStack(): Promise<ChaosStack> {
       },
     });
     const { code, stdout, stderr } = await expunge({ ...process.env, ...stack.env, RECONCILE_EVERY: '15s' }, 'setup');
+    await bundled;
     if (code !== 0) throw new Error(`expunge setup ended with ${code}: ${stderr}${stdout}`);
   } catch (error) {
     await stack?.stop();

@@ -50,10 +50,9 @@ export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempt
   const topics = [...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova'), ...READ_TOPICS.map(deadLetterTopic)];
   const written = (): Promise<readonly TopicMessage[]> => (reading ??= endsOf(scene.kafka, topics).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
   const whole: Scene = { ...scene, deletions, attempts, runs, written };
-  const findings: string[] = [];
-  for (const [area, check] of CHECKS) {
+  const findings = (await Promise.all(CHECKS.map(async ([area, check]) => {
     const found = await check(whole);
-    findings.push(...found.slice(0, MOST_TOLD).map((finding) => `${area}: ${finding}`), ...(found.length > MOST_TOLD ? [`${area}: and ${found.length - MOST_TOLD} more`] : []));
-  }
+    return [...found.slice(0, MOST_TOLD).map((finding) => `${area}: ${finding}`), ...(found.length > MOST_TOLD ? [`${area}: and ${found.length - MOST_TOLD} more`] : [])];
+  }))).flat();
   if (findings.length > 0) throw new Error(`Invariants do not hold:\n${findings.join('\n')}`);
 }

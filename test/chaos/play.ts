@@ -108,7 +108,7 @@ export class Chaos {
     const sending = sendLoad(house, load, { firstShare: FIRST_SHARE, spreadMs, random });
     try {
       await context.whenSomeAre('received', Math.ceil(load.ids.length * FIRST_SHARE * 0.25));
-      await pause(random.between(0, 1_000));
+      await pause(random.between(0, 500));
       await scenario.inject(context);
     } finally {
       await house.airflow.turn('reset').catch(() => undefined); // an Airflow that is down fails the scenario where it is needed

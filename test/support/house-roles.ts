@@ -14,7 +14,7 @@ export interface ProcessPlan {
   readonly env?: Readonly<Record<string, string>>;
   /** A module, by its path from the project's root, that it loads before everything else (`node --import`). */
   readonly preload?: string;
-  /** The program that it runs instead of `npm start -- --roles …`, by its path from the project's root. */
+  /** The built program that it runs instead of `npm start -- --roles …`, by its path from the project's root. */
   readonly program?: string;
 }
 
@@ -83,7 +83,7 @@ export async function createHouseRoles(env: Readonly<Record<string, string>>, pl
     const spawning = keeper.start({
       name,
       command: process.execPath,
-      args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), ...(program === undefined ? ['build/start.js', '--roles', roles.join(',')] : ['--import', 'tsx', program])],
+      args: [...(preload === undefined ? [] : ['--import', join(root, preload)]), ...(program === undefined ? ['build/start.js', '--roles', roles.join(',')] : [program])],
       env: { ...env, ...own, HEALTH_PORT: String(member.healthPort) },
       cwd: root,
       logFile,

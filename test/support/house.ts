@@ -62,17 +62,19 @@ const QUICK = {
   LOG_LEVEL: 'info',
 };
 
-/** The workflows as the built workers run them. */
-async function makeBundle(file: string): Promise<void> {
+/** Makes the file of the workflows that all built workers of a stack run, unless it is there. */
+export async function bundleInto(stackDir: string): Promise<string> {
+  const file = join(stackDir, 'workflows.js');
+  if (existsSync(file)) return file;
   const { code, stdout, stderr } = await runProgram(process.execPath, ['build/platform/workflow-bundle.js', file], { PATH: process.env['PATH'] });
   if (code !== 0) throw new Error(`The workflows were not bundled: ${stderr}${stdout}`);
+  return file;
 }
 
 /** Starts all roles. Database, topics and workflows are shared with other houses of the stack: use ids of your own. */
 export async function openHouse({ env: overrides = {}, processes = TOGETHER, airflowIs = 'simulated', stack = { env: inject('stack'), dir: inject('stackDir') }, recorded = true }: HouseOptions = {}): Promise<House> {
   const { PATH = '', HOME = '' } = process.env;
-  const WORKFLOW_BUNDLE = join(stack.dir, 'workflows.js');
-  if (!existsSync(WORKFLOW_BUNDLE)) await makeBundle(WORKFLOW_BUNDLE);
+  const WORKFLOW_BUNDLE = await bundleInto(stack.dir);
   const env: Record<string, string> = { PATH, HOME, ...stack.env, WORKFLOW_BUNDLE, ...QUICK, ...overrides };
   const log = createLog({ level: recorded ? 'warn' : 'fatal' });
   const kafka = createKafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'test', log });

@@ -98,10 +98,10 @@ export const kafkaScenarios: readonly Scenario[] = [
     inject: async ({ kafka, byForm, pause, note }) => {
       const rounds = byForm(2, 15);
       for (let round = 0; round < rounds; round++) {
+        if (round > 0) await pause(REBALANCE_EVERY_MS);
         const leave = await Promise.all(MEMBER_OF.map(([role, topics]) => joinIdle(kafka, role, topics)));
         await pause(REBALANCE_EVERY_MS);
         await Promise.all(leave.map((one) => one()));
-        await pause(REBALANCE_EVERY_MS);
       }
       note(`${rounds * 2} rebalances of ${MEMBER_OF.length} groups`);
     },

@@ -10,7 +10,7 @@ import type { ChaosContext, Scenario } from '../scenario.js';
 const OTHERS: ProcessPlan = { name: 'others', roles: ROLES.filter((role) => role !== 'worker') };
 const THREE_WORKERS: readonly ProcessPlan[] = [OTHERS, ...['worker-1', 'worker-2', 'worker-3'].map((name) => ({ name, roles: ['worker'] as const }))];
 
-const TWO_RELEASES: readonly ProcessPlan[] = [OTHERS, { name: 'worker-old', roles: ['worker'] }, { name: 'worker-next', roles: ['worker'], program: 'test/next-release/worker.ts' }];
+const TWO_RELEASES: readonly ProcessPlan[] = [OTHERS, { name: 'worker-old', roles: ['worker'] }, { name: 'worker-next', roles: ['worker'], program: 'build/test/next-release/worker.js' }];
 
 /** What the SDK records of `patched()`. */
 const PATCH_MARKER = 'core_patch';
