@@ -123,9 +123,9 @@ function claimedAnswer(deletion: OpenDeletion, { attempts, lines, joined }: Past
  */
 async function lostOwner(tx: Transaction, requestId: string): Promise<string | undefined> {
   const [lost] = await tx.rows<Pick<Deletion, 'requestId'>>(
-    `SELECT lost.request_id FROM deletions asking JOIN deletions lost USING (workflow_id)
-     WHERE asking.request_id = $1 AND lost.request_id <> $1 AND lost.claimed_run IS NOT NULL
-       AND lost.status IN ${LIVE}`,
+    // Not a join: that might go through all live rows, and does when statistics know of few.
+    `SELECT request_id FROM deletions WHERE workflow_id = (SELECT workflow_id FROM deletions WHERE request_id = $1)
+       AND request_id <> $1 AND claimed_run IS NOT NULL AND status IN ${LIVE}`,
     [requestId],
   );
   return lost?.requestId;

@@ -1,7 +1,7 @@
 import { DELETION_KINDS, DELETION_STATUSES, isFinal, isParked } from '../../contracts/names/index.js';
 import type { DeletionKind, DeletionStatus } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
-import { LIVE, type Deletion } from './rows.js';
+import { ALL_LIVE, LIVE, type Deletion } from './rows.js';
 
 /** Which deletions are wanted; what is left out does not matter. */
 export interface DeletionFilter {
@@ -77,7 +77,7 @@ function pageOf(filter: DeletionFilter, limit: number, after: DeletionPosition |
 
   if (orderOf(filter) === 'due') {
     if (rare !== undefined) conditions.push(rare);
-    conditions.push(`status IN ${LIVE}`, 'due_at < now()', `status = ANY(${param(statuses, 'text[]')})`);
+    conditions.push(ALL_LIVE, 'due_at < now()', `status = ANY(${param(statuses, 'text[]')})`);
     conditions.push(...kinds(), ...tenants(), ...serviceType());
     if (after) conditions.push(`(due_at, request_id) > (${param(after.at, 'timestamptz')}, ${param(after.requestId, 'text')})`);
     return { sql: `${selected('d.due_at')} FROM deletions d WHERE ${conditions.join(' AND ')} ORDER BY d.due_at, d.request_id LIMIT ${param(limit, 'int')}`, params };

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database.js';
-import { LIVE, type Deletion } from './rows.js';
+import { ALL_LIVE, LIVE, type Deletion } from './rows.js';
 
 /** A live row, as the reconciler looks at it. */
 export interface LiveRow extends Pick<Deletion, 'requestId' | 'kind' | 'workflowId' | 'claimedRun' | 'input'> {
@@ -17,7 +17,7 @@ export async function liveRowsAfter(queryable: Queryable, { after, quietMs, limi
   // As text: JavaScript's dates are too coarse to go on from.
   const rows = await queryable.rows<Omit<LiveRow, 'place'> & { readonly due: string }>(
     `SELECT request_id, kind, workflow_id, claimed_run, input, due_at::text AS due FROM deletions
-     WHERE status IN ${LIVE} AND (due_at, request_id) > ($1::timestamptz, $2) AND updated_at < now() - $3 * interval '1 millisecond'
+     WHERE ${ALL_LIVE} AND (due_at, request_id) > ($1::timestamptz, $2) AND updated_at < now() - $3 * interval '1 millisecond'
      ORDER BY due_at, request_id LIMIT $4`,
     [dueAt, requestId, quietMs, limit],
   );

@@ -3,6 +3,9 @@ import { LIVE_STATUSES, type DeletionInput, type DeletionKind, type DeletionStat
 /** For `status IN …`, word for word as the partial indexes have it: they are used for nothing else. */
 export const LIVE = `(${LIVE_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
+/** For those who go through all that is live, and for nobody else: the condition of the index `deletions_live`, word for word. */
+export const ALL_LIVE = `status IN ${LIVE} AND due_at > '-infinity'`;
+
 /** A step that was committed. `asked` is a digest of the call. */
 export interface AnsweredStep {
   readonly step: number;

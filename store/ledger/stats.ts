@@ -1,6 +1,6 @@
 import type { SubjectKind, Verdict } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
-import { LIVE } from './rows.js';
+import { ALL_LIVE } from './rows.js';
 
 /** What the metrics tell of the ledger as it stands. Dry runs count for nothing. */
 export interface LedgerStats {
@@ -44,7 +44,7 @@ export async function readStats(queryable: Queryable, dueSoonMs: number): Promis
          (count(*) FILTER (WHERE due_at < now()))::int AS overdue,
          (count(*) FILTER (WHERE due_at >= now() AND due_at < now() + $1 * interval '1 millisecond'))::int AS due_soon,
          extract(epoch FROM now() - min(sent_at) FILTER (WHERE status = 'SENT_TO_AIRFLOW'))::float8 AS waits_seconds
-       FROM deletions WHERE status IN ${LIVE} AND NOT dry_run
+       FROM deletions WHERE ${ALL_LIVE} AND NOT dry_run
        GROUP BY 1, 2, 3`,
       [dueSoonMs],
     ),
