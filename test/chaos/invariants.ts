@@ -10,7 +10,7 @@ import { requestsEndedWell } from './invariants/ledger.js';
 import { offsetsAreDone } from './invariants/offsets.js';
 import { temporalAgrees } from './invariants/temporal.js';
 import { tenantsAreTold } from './invariants/tenants.js';
-import { outboxIsOnTheTopics, outgoingTopics } from './invariants/topics.js';
+import { outboxIsOnTheTopics, outgoingTopics, sentOutbox } from './invariants/topics.js';
 import type { ChaosLoad } from './load.js';
 import { endsOf, readTopics, type TopicMessage } from './topics.js';
 
@@ -48,7 +48,7 @@ export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempt
   const runs = (await house.airflow.runs()).filter(({ conf }) => subjects.has(String(conf['user_id'] ?? conf['tenant_id'])));
   let reading: Promise<readonly TopicMessage[]> | undefined;
   const topics = [...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova'), ...READ_TOPICS.map(deadLetterTopic)];
-  const written = (): Promise<readonly TopicMessage[]> => (reading ??= endsOf(scene.kafka, topics).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
+  const written = (): Promise<readonly TopicMessage[]> => (reading ??= sentOutbox(scene).then(() => endsOf(scene.kafka, topics)).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
   const whole: Scene = { ...scene, deletions, attempts, runs, written };
   const findings = (await Promise.all(CHECKS.map(async ([area, check]) => {
     const found = await check(whole);

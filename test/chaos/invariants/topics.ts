@@ -11,17 +11,20 @@ type Row = Pick<OutboxMessage, 'eventId' | 'requestId' | 'destination' | 'body'>
 /** Topics that Expunge writes to. */
 export const outgoingTopics = (prefix: string): string[] => [TOPICS.airflowTrigger, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(prefix)];
 
+/** What the outbox has been given since the scenario began, once all of it is sent. */
+export const sentOutbox = ({ house, before }: Pick<Scene, 'house' | 'before'>): Promise<Row[]> =>
+  waitFor('the outbox is empty', async () => {
+    const rows = await house.ledger.rows<Row>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
+    return rows.every(({ sentAt, deadAt }) => sentAt !== null || deadAt !== null) && rows;
+  }, 30_000);
+
 /**
  * What the ledger says was to be told is on the topics, and nothing else: each at least once, a repeat only as the same, and what is
  * about one request in its order. Every end has its notification, its event, and nothing is among the dead letters.
  */
 export const outboxIsOnTheTopics: Check = async (scene) => {
   const { house, before, expects, written } = scene;
-  const allRows = await waitFor('the outbox is empty', async () => {
-    const rows = await house.ledger.rows<Row>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
-    return rows.every(({ sentAt, deadAt }) => sentAt !== null || deadAt !== null) && rows;
-  }, 30_000);
-  const outbox = allRows.filter(({ requestId }) => !before.strangers.has(requestId));
+  const outbox = (await sentOutbox(scene)).filter(({ requestId }) => !before.strangers.has(requestId));
   const findings = outbox.filter(({ deadAt }) => deadAt !== null).map(({ eventId }) => `dead in the outbox: ${eventId}`);
   const topics = outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova');
   const messages = await written();
