@@ -45,7 +45,8 @@ async function untilSettled(pids: Readonly<Record<string, number>>): Promise<voi
     return cpuBetween(before, readCpu(pids)).totalMs;
   };
   const deadline = performance.now() + SETTLES_WITHIN_MS;
-  for (let [before, now] = [await use(), await use()]; now < before * 0.9 && performance.now() < deadline; [before, now] = [now, await use()]);
+  let [before, now] = [await use(), await use()];
+  while (now < before * 0.9 && performance.now() < deadline) [before, now] = [now, await use()];
 }
 
 /** Measures the processes as they stand: a fifth of the requests at a steady load, the others in a burst. */

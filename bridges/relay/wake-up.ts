@@ -14,7 +14,7 @@ export interface Written {
 
 /** What a NOTIFY says. @returns undefined for one of rows of any kind */
 export function writtenOf(payload: string): Written | undefined {
-  const [, target, lane] = /^(kafka|signal) (\d+)$/.exec(payload) ?? [];
+  const [, target, lane] = /^(\w+) (\d+)$/.exec(payload) ?? [];
   return target === 'kafka' || target === 'signal' ? { target, lane: Number(lane) } : undefined;
 }
 

@@ -40,16 +40,17 @@ export const deletionsOf = (house: House, load: ChaosLoad): Promise<Deletion[]> 
  * deadline of its own.
  * @throws Error with all findings, of each check the first few
  */
-export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempts' | 'runs' | 'written'>): Promise<void> {
+export async function expectInvariants(scene: Omit<Scene, 'deletions' | 'attempts' | 'runs' | 'outbox' | 'written'>): Promise<void> {
   const { house, load } = scene;
   const deletions = await deletionsOf(house, load);
   const attempts = await house.ledger.rows<Attempt>('SELECT * FROM attempts WHERE request_id = ANY($1) ORDER BY request_id, attempt', [deletions.map(({ requestId }) => requestId)]);
   const subjects = new Set([...load.users, ...load.bystanderUsers, ...load.tenants.map(({ tenantId }) => tenantId)]);
   const runs = (await house.airflow.runs()).filter(({ conf }) => subjects.has(String(conf['user_id'] ?? conf['tenant_id'])));
+  const outbox = await sentOutbox(scene);
   let reading: Promise<readonly TopicMessage[]> | undefined;
   const topics = [...outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova'), ...READ_TOPICS.map(deadLetterTopic)];
-  const written = (): Promise<readonly TopicMessage[]> => (reading ??= sentOutbox(scene).then(() => endsOf(scene.kafka, topics)).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
-  const whole: Scene = { ...scene, deletions, attempts, runs, written };
+  const written = (): Promise<readonly TopicMessage[]> => (reading ??= endsOf(scene.kafka, topics).then((ends) => readTopics(scene.kafka, topics, scene.before.ends, ends)));
+  const whole: Scene = { ...scene, deletions, attempts, runs, outbox, written };
   const findings = (await Promise.all(CHECKS.map(async ([area, check]) => {
     const found = await check(whole);
     return [...found.slice(0, MOST_TOLD).map((finding) => `${area}: ${finding}`), ...(found.length > MOST_TOLD ? [`${area}: and ${found.length - MOST_TOLD} more`] : [])];

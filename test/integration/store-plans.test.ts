@@ -236,34 +236,44 @@ describe('no statement reads a large table whole', () => {
 });
 
 describe('no statement of one deletion reads what is live of all others', () => {
-  /** The plans of a ledger in which nothing but its primary key and the index of all live rows finds a deletion. */
-  async function plansWithoutOthers(statements: readonly Statement[]): Promise<{ sql: string; plan: Plan }[]> {
-    const plans: { sql: string; plan: Plan }[] = [];
+  // An index of the live rows is small when statistics are gathered while few are live, and may be large long before they are gathered again.
+  beforeAll(async () => {
+    await store.database.script(`UPDATE deletions SET status = 'COMPLETED', completed_at = now() WHERE status NOT IN ('COMPLETED', 'DUPLICATE', 'CANCELLED')`);
+    for (const table of ['deletions', 'attempts', 'outbox', 'verifications', 'services']) await store.database.script(`VACUUM ANALYZE ${table}`);
+  });
+
+  /** Indexes that a statement reads from one end to the other. */
+  const wholeIndexes = async (statement: Statement): Promise<string[]> =>
+    nodesOf(await planOf(statement)).flatMap(({ 'Index Name': name, 'Index Cond': condition }) => (name !== undefined && condition === undefined ? [`${name}: ${statement.sql}`] : []));
+
+  /** Those that the index of all live rows can serve: that it does in a ledger in which nothing else but the primary key finds a deletion. */
+  async function byLiveRows(statements: readonly Statement[]): Promise<string[]> {
+    const found: string[] = [];
     const done = new Error('the indexes come back');
     await store.database.transaction(async (tx) => {
       const others = await tx.rows<{ name: string }>(`SELECT indexname AS name FROM pg_indexes WHERE tablename = 'deletions' AND indexname NOT IN ('deletions_pkey', 'deletions_live')`);
       expect(others.length).toBeGreaterThan(5);
       for (const { name } of others) tx.write(`DROP INDEX ${name}`);
-      for (const statement of statements) plans.push({ sql: statement.sql, plan: await planOf(statement, tx) });
+      for (const statement of statements) if (nodesOf(await planOf(statement, tx)).some((node) => node['Index Name'] === 'deletions_live')) found.push(statement.sql);
       throw done;
     }).catch((error: unknown) => {
       if (error !== done) throw error;
     });
-    return plans;
+    return found;
   }
-  const byLiveRows = async (statements: readonly Statement[]): Promise<string[]> =>
-    (await plansWithoutOthers(statements)).flatMap(({ sql, plan }) => (nodesOf(plan).some((node) => node['Index Name'] === 'deletions_live') ? [sql] : []));
 
-  // Which of two indexes the planner takes depends on statistics, which may know of few live rows long after there are many: so there is to be no choice.
   test('and one that does would be seen', async () => {
     const all = { sql: `SELECT FROM deletions WHERE ${ALL_LIVE} AND service_type = $1`, params: ['database'] };
+    expect(await wholeIndexes(all)).toEqual([`deletions_live: ${all.sql}`]);
     expect(await byLiveRows([all])).toEqual([all.sql]);
   });
 
   test.each(ONE_DELETION)('%s', async (_, least, work) => {
     const { database, statements } = gatherStatements(store.database);
     await work(database);
+    expect((await Promise.all(statements.map(wholeIndexes))).flat()).toEqual([]);
     expect(statements.length).toBeGreaterThanOrEqual(least);
+    // Of two indexes that cost the same PostgreSQL takes one in a small ledger and the other in a large one: so there is to be no choice.
     expect(await byLiveRows(statements)).toEqual([]);
     // A join may go through all of its inner side, whatever index that has.
     expect(statements.filter(({ sql }) => sql.includes(LIVE) && /\bJOIN deletions\b/.test(sql))).toEqual([]);

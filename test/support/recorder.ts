@@ -21,7 +21,7 @@ export interface Recorder {
   close(): Promise<void>;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into messages of every form
 export type Json = Record<string, any>;
 
 function jsonOf({ value }: Recorded): Json | undefined {

@@ -90,7 +90,7 @@ describe('expunge status', () => {
     const deletion = aDeletion({ status: 'FAILED', attempt: 1, failureCode: 'DAG_FAILED', failureMessage: 'Airflow ran the clean-up and reported a failure' });
     const record = { deletion, attempts: [anAttempt({ result: 'FAILURE', failureCode: 'DAG_FAILED', errorText: 'AccessDenied' })], timeline: [], joined: [], verification: undefined, again: null };
     const { out } = await against({ reads: { deletion: () => Promise.resolve(record) } }, ['status', 'uuid-1234'], { coloured: true });
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- colours are control characters
     expect(out.replaceAll(/\u001b\[\d+m/g, '')).toMatch(/failure +DAG_FAILED: Airflow ran .*\nAirflow said +AccessDenied\n/);
     expect(out).toContain('\u001b[31mFAILED, parked');
     expect((await against({ reads: { deletion: () => Promise.resolve(record) } }, ['status', 'uuid-1234', '--no-color'], { coloured: true })).out).not.toContain('\u001b');
@@ -216,7 +216,7 @@ describe('a table', () => {
   it('is coloured where that is wanted, and as wide as without', () => {
     const coloured = tableOf(head, [row], { columns: 100, paint: createPaint(true) });
     expect(coloured).toContain('\u001b[31mFAILED\u001b[39m');
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- colours are control characters
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(tableOf(head, [row], { columns: 100, paint: plain }));
   });
 

@@ -1,5 +1,5 @@
 import type { KafkaClient } from '../../../bus/kafka.js';
-import type { Attempt, Deletion } from '../../../store/ledger/rows.js';
+import type { Attempt, Deletion, OutboxMessage } from '../../../store/ledger/rows.js';
 import type { DagRunSeen, SimulatorStats } from '../../support/airflow-control.js';
 import type { House } from '../../support/house.js';
 import type { ChaosLoad } from '../load.js';
@@ -21,6 +21,9 @@ export interface Before {
   readonly bystanderData: unknown;
 }
 
+/** A row of the outbox to Kafka, as it was left. */
+export type OutboxRow = Pick<OutboxMessage, 'eventId' | 'requestId' | 'destination' | 'body'> & { readonly id: number; readonly sentAt: Date | null; readonly deadAt: Date | null };
+
 /** What a check looks at. */
 export interface Scene {
   readonly house: House;
@@ -33,6 +36,8 @@ export interface Scene {
   readonly attempts: readonly Attempt[];
   /** What Airflow has of them. */
   readonly runs: readonly DagRunSeen[];
+  /** What the outbox has been given for Kafka since the scenario began: all of it is sent, or dead. */
+  readonly outbox: readonly OutboxRow[];
   /** What was written to Expunge's topics and to the dead letters since the scenario began; read when first asked for. */
   readonly written: () => Promise<readonly TopicMessage[]>;
 }

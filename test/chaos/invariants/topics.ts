@@ -1,20 +1,17 @@
 import { deadLetterTopic, deletionEventsTopic, TOPICS } from '../../../contracts/names/index.js';
 import { READ_TOPICS } from '../../../bus/topics.js';
-import type { OutboxMessage } from '../../../store/ledger/rows.js';
 import { waitFor } from '../../support/wait-for.js';
-import type { Check, Scene } from './check.js';
+import type { Check, OutboxRow, Scene } from './check.js';
 import { jsonOf, type TopicMessage } from '../topics.js';
 import { differences, groupBy } from './sets.js';
-
-type Row = Pick<OutboxMessage, 'eventId' | 'requestId' | 'destination' | 'body'> & { readonly id: number; readonly sentAt: Date | null; readonly deadAt: Date | null };
 
 /** Topics that Expunge writes to. */
 export const outgoingTopics = (prefix: string): string[] => [TOPICS.airflowTrigger, TOPICS.notifications, TOPICS.tenantLifecycle, deletionEventsTopic(prefix)];
 
 /** What the outbox has been given since the scenario began, once all of it is sent. */
-export const sentOutbox = ({ house, before }: Pick<Scene, 'house' | 'before'>): Promise<Row[]> =>
+export const sentOutbox = ({ house, before }: Pick<Scene, 'house' | 'before'>): Promise<OutboxRow[]> =>
   waitFor('the outbox is empty', async () => {
-    const rows = await house.ledger.rows<Row>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
+    const rows = await house.ledger.rows<OutboxRow>("SELECT id, event_id, request_id, destination, body, sent_at, dead_at FROM outbox WHERE id > $1 AND target = 'kafka' ORDER BY id", [before.lastOutboxId]);
     return rows.every(({ sentAt, deadAt }) => sentAt !== null || deadAt !== null) && rows;
   }, 30_000);
 
@@ -24,7 +21,7 @@ export const sentOutbox = ({ house, before }: Pick<Scene, 'house' | 'before'>): 
  */
 export const outboxIsOnTheTopics: Check = async (scene) => {
   const { house, before, expects, written } = scene;
-  const outbox = (await sentOutbox(scene)).filter(({ requestId }) => !before.strangers.has(requestId));
+  const outbox = scene.outbox.filter(({ requestId }) => !before.strangers.has(requestId));
   const findings = outbox.filter(({ deadAt }) => deadAt !== null).map(({ eventId }) => `dead in the outbox: ${eventId}`);
   const topics = outgoingTopics(house.env['KAFKA_TOPIC_PREFIX'] ?? 'nova');
   const messages = await written();
@@ -53,12 +50,12 @@ export const outboxIsOnTheTopics: Check = async (scene) => {
 
 async function eventsOf(house: Scene['house'], requests: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   if (requests.size === 0) return requests;
-  const rows = await house.ledger.rows<Pick<Row, 'eventId'>>('SELECT event_id FROM outbox WHERE request_id = ANY($1)', [[...requests]]);
+  const rows = await house.ledger.rows<Pick<OutboxRow, 'eventId'>>('SELECT event_id FROM outbox WHERE request_id = ANY($1)', [[...requests]]);
   return new Set(rows.map(({ eventId }) => eventId));
 }
 
 /** First occurrences of what is about one request, on one topic: in the order of the outbox. */
-function outOfOrder(messages: readonly (TopicMessage & { readonly eventId: string })[], rows: ReadonlyMap<string, Row>, acrossPartitions: boolean): string[] {
+function outOfOrder(messages: readonly (TopicMessage & { readonly eventId: string })[], rows: ReadonlyMap<string, OutboxRow>, acrossPartitions: boolean): string[] {
   const findings: string[] = [];
   const place = ({ topic, partition, eventId }: TopicMessage & { readonly eventId: string }): string => `${rows.get(eventId)?.requestId ?? ''} on ${topic}${acrossPartitions ? '' : `/${partition}`}`;
   for (const [where, all] of groupBy(messages.filter(({ eventId }) => rows.has(eventId)), place)) {

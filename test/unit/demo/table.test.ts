@@ -9,7 +9,7 @@ const row = (subject: string, more: Partial<Row> = {}): Row => ({
   title: 'a database in use', subject, status: 'SENT_TO_AIRFLOW', tone: 'busy', attempt: '1', since: '1.2 s', run: `del_req_demo-acme_${subject}-with-a-long-name-that-does-not-fit`, over: false, ...more,
 });
 const feed = (n: number): FeedLine[] => Array.from({ length: n }, (_, i) => ({ atMs: i * 1000, topic: 'tenant.service.deletion.request.dlq', about: 'acme/shop-db', text: `message ${i} ${'long '.repeat(40)}` }));
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- colours are control characters
 const bare = (text: string): string => text.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '');
 
 describe('the live table', () => {
