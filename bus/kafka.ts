@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import kafkajs, { type Kafka, type LogEntry, type SASLOptions } from 'kafkajs';
 import { registerCodecs } from './codecs.js';
+import { quietenIdleConnections } from './idle-connections.js';
 import type { BusLog } from './messages.js';
 
 export interface KafkaOptions {
@@ -19,6 +20,7 @@ export type KafkaClient = Kafka;
 /** Makes the client that consumers, producers and the admin functions are built on. */
 export function createKafka({ brokers, clientId, ssl, sasl, log }: KafkaOptions): KafkaClient {
   registerCodecs();
+  quietenIdleConnections();
   const { Kafka: Client, logLevel: levels } = kafkajs;
   return new Client({
     brokers: [...brokers],

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, inject, it, vi } from 'vitest';
 import { createTopics, watermarks } from '../../bus/admin.js';
 import { createKafka } from '../../bus/kafka.js';
@@ -45,6 +46,21 @@ describe('the producer', () => {
     }
     const [stored] = await vi.waitFor(() => readTail(bus.kafka, topicOfOurs.topic), { timeout: 20_000, interval: 500 });
     expect(Math.abs((stored?.timestampMs ?? 0) - startedAt)).toBeLessThan(60_000);
+  });
+
+  it('has a connection that does nothing while there is nothing to send', async () => {
+    const topic = await bus.topic(1);
+    const producer = createProducer({ kafka: bus.kafka, log: bus.log });
+    await producer.send([{ topic, key: 'a', value: '1' }]);
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      await pause(1000);
+      // kafkajs as it comes sets some 900.
+      expect(timers.mock.calls.length).toBeLessThan(50);
+    } finally {
+      timers.mockRestore();
+      await producer.close();
+    }
   });
 
   it('reports what is too large, or has no topic, alone; the rest arrives', async () => {
