@@ -8,6 +8,12 @@ export interface TemporalRuntime {
   metrics(): Promise<string>;
 }
 
+/**
+ * As many as the server says that there is work for. With a fixed number, as the SDK comes, two of ten polls are for first tasks, and a task
+ * queue has four partitions: the rest of a backlog in one that nobody polls waits for seconds.
+ */
+export const WORKFLOW_TASK_POLLERS = { type: 'autoscaling' } as const;
+
 const SCRAPE_TIMEOUT_MS = 2_000;
 /** Another process may take the port between its choice and its use. */
 const MOST_TRIES = 5;

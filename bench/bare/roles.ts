@@ -9,6 +9,7 @@ import { serviceRequestId, TOPICS } from '../../contracts/names/index.js';
 import type { AirflowResult, AirflowTrigger, ServiceDeletionRequest, UserDeletionRequest } from '../../contracts/topics/index.js';
 import type { StartRole } from '../../platform/roles.js';
 import { connectClient, connectWorker } from '../../platform/temporal.js';
+import { WORKFLOW_TASK_POLLERS } from '../../platform/temporal-runtime.js';
 import { createBareActivities } from './activities.js';
 import { BARE_RESULT_SIGNAL, BARE_TASK_QUEUE, BARE_WORKFLOWS, bareWorkflowId, type BareInput, type BareKind } from './names.js';
 
@@ -30,6 +31,7 @@ export const startBareWorker: StartRole = async ({ config, log, stopping }) => {
     maxConcurrentActivityTaskExecutions: slots,
     maxConcurrentLocalActivityExecutions: slots,
     maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
+    workflowTaskPollerBehavior: WORKFLOW_TASK_POLLERS,
     maxCachedWorkflows: config.worker.cachedWorkflows,
     shutdownGraceTime: '5s',
     shutdownForceTime: config.shutdownTimeoutMs,

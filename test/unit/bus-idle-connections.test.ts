@@ -1,8 +1,7 @@
-import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { quietenIdleConnections } from '../../bus/idle-connections.js';
 
-quietenIdleConnections();
+const RequestQueue = quietenIdleConnections();
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
