@@ -18,7 +18,7 @@ import type { RoleDeps, RunningRole, StartRole } from './platform/roles.js';
 import { runRoles } from './platform/run-roles.js';
 import { createSubjectRefs } from './platform/subject-ref.js';
 import { connectClient, connectWorker } from './platform/temporal.js';
-import { installTemporalRuntime, WORKFLOW_TASK_POLLERS } from './platform/temporal-runtime.js';
+import { installTemporalRuntime, workerSettings } from './platform/temporal-runtime.js';
 import { bundleWorkflows } from './platform/workflow-bundle.js';
 
 /** How long a workflow's next task waits for the worker that has the workflow in memory: half of the default, for one that was killed. */
@@ -75,15 +75,9 @@ export const workerRole = (workflowsPath?: string): StartRole => async (deps: Ro
         taskQueue: taskQueueFor(lane.name),
         workflowBundle,
         activities: { ...activities, ...reconcileActivities },
-        maxConcurrentActivityTaskExecutions: lane.workerSlots,
-        maxConcurrentLocalActivityExecutions: lane.workerSlots,
-        maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
-        workflowTaskPollerBehavior: WORKFLOW_TASK_POLLERS,
-        maxCachedWorkflows: config.worker.cachedWorkflows,
+        ...workerSettings(config, lane.workerSlots),
         ...(version && { workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } }),
         stickyQueueScheduleToStartTimeout: STICKY_FOR,
-        shutdownGraceTime: '5s',
-        shutdownForceTime: config.shutdownTimeoutMs,
       }),
     ),
   );

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type LogEntry, type WorkerOptions } from '@temporalio/worker';
+import type { Config } from './config.js';
 import type { Log } from './log.js';
 
 /** What Temporal's SDK counts in this process. */
@@ -9,10 +10,21 @@ export interface TemporalRuntime {
 }
 
 /**
- * As many as the server says that there is work for. With a fixed number, as the SDK comes, two of ten polls are for first tasks, and a task
- * queue has four partitions: the rest of a backlog in one that nobody polls waits for seconds.
+ * What every worker of workflows is set to, whatever it runs.
+ * @param slots activities that run at once, local ones by themselves
  */
-export const WORKFLOW_TASK_POLLERS = { type: 'autoscaling' } as const;
+export const workerSettings = ({ worker, shutdownTimeoutMs }: Pick<Config, 'worker' | 'shutdownTimeoutMs'>, slots: number) =>
+  ({
+    maxConcurrentActivityTaskExecutions: slots,
+    maxConcurrentLocalActivityExecutions: slots,
+    maxConcurrentWorkflowTaskExecutions: worker.workflowTaskSlots,
+    // With a fixed number, as the SDK comes, two of ten polls are for first tasks, and a task queue may have more partitions (four by
+    // default): the rest of a backlog then waits for seconds.
+    workflowTaskPollerBehavior: { type: 'autoscaling' },
+    maxCachedWorkflows: worker.cachedWorkflows,
+    shutdownGraceTime: '5s',
+    shutdownForceTime: shutdownTimeoutMs,
+  }) as const satisfies Partial<WorkerOptions>;
 
 const SCRAPE_TIMEOUT_MS = 2_000;
 /** Another process may take the port between its choice and its use. */

@@ -11,8 +11,7 @@ export const payloadConverter: PayloadConverter = {
 
 const UNREADABLE = { unreadable: true };
 
-// The type parameter is the interface's: whoever asks says what it expects.
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it is the interface's: whoever asks says what it expects
 function readAnything<T>(payload: Payload): T {
   try {
     return defaultPayloadConverter.fromPayload<T>(payload);

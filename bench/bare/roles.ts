@@ -9,7 +9,7 @@ import { serviceRequestId, TOPICS } from '../../contracts/names/index.js';
 import type { AirflowResult, AirflowTrigger, ServiceDeletionRequest, UserDeletionRequest } from '../../contracts/topics/index.js';
 import type { StartRole } from '../../platform/roles.js';
 import { connectClient, connectWorker } from '../../platform/temporal.js';
-import { WORKFLOW_TASK_POLLERS } from '../../platform/temporal-runtime.js';
+import { workerSettings } from '../../platform/temporal-runtime.js';
 import { createBareActivities } from './activities.js';
 import { BARE_RESULT_SIGNAL, BARE_TASK_QUEUE, BARE_WORKFLOWS, bareWorkflowId, type BareInput, type BareKind } from './names.js';
 
@@ -21,20 +21,13 @@ export const startBareWorker: StartRole = async ({ config, log, stopping }) => {
   Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('WARN') });
   const connection = await connectWorker(config, { log, ...(stopping && { signal: stopping }) });
   const producer = createProducer({ kafka: kafkaFor('worker', config, log), log });
-  const slots = config.policy.defaults.workerSlots;
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: BARE_TASK_QUEUE,
     workflowBundle: await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./workflows.js', import.meta.url)), logger: new DefaultLogger('ERROR') }),
     activities: createBareActivities(producer),
-    maxConcurrentActivityTaskExecutions: slots,
-    maxConcurrentLocalActivityExecutions: slots,
-    maxConcurrentWorkflowTaskExecutions: config.worker.workflowTaskSlots,
-    workflowTaskPollerBehavior: WORKFLOW_TASK_POLLERS,
-    maxCachedWorkflows: config.worker.cachedWorkflows,
-    shutdownGraceTime: '5s',
-    shutdownForceTime: config.shutdownTimeoutMs,
+    ...workerSettings(config, config.policy.defaults.workerSlots),
   });
   const running = worker.run();
   running.catch((error: unknown) => log.fatal({ err: error }, 'the worker ended'));
