@@ -9,7 +9,7 @@ import type { SubjectRefs } from '../../platform/subject-ref.js';
 import { ContentRefused, type Database } from '../../store/database.js';
 import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
-import { liveSubjectRefsOfUsers, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
+import { LiveUnderAnotherRef, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
 import { noteEcho } from '../../store/ledger/echo.js';
 import { about } from '../../platform/tracing/about.js';
 import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
@@ -45,7 +45,15 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
   // Told from the beginning, so that the first one is seen to be more than none.
   deps.metrics.eventsAhead.inc({ topic: TOPICS.serviceEvents }, 0);
   const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
-  const liveSubjectRef = inBatches<string, string | null>((userIds) => liveSubjectRefsOfUsers(database, userIds), IN_BATCHES);
+  /** A user whose deletion was received under an older pepper is known by that until it is done. */
+  const acceptUser = async (userId: string, draftFor: (subjectRef: string) => RequestDraft): Promise<void> => {
+    try {
+      await accept(deps, receive, draftFor(subjectRefs.current(userId)));
+    } catch (error) {
+      if (!(error instanceof LiveUnderAnotherRef)) throw error;
+      await accept(deps, receive, draftFor(error.subjectRef));
+    }
+  };
   /** Of the many events of users only the deletions are traced. */
   const identityGone = ({ requestId, value }: UserDeletedFound): MessageHandler => traced('ingress', async (message) => {
     const { user_id: userId, deleted_at: deletedAt } = value;
@@ -55,15 +63,12 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
       deps.log.info({ requestId, erasedBy: echoOf }, 'a user was deleted whose erasure is done already');
       return;
     }
-    const live = await contentChecked(() => liveSubjectRef(userId));
-    await accept(deps, receive, fromUserDeleted(value, requestId, message, live ?? subjectRefs.current(userId), deps));
+    await acceptUser(userId, (subjectRef) => fromUserDeleted(value, requestId, message, subjectRef, deps));
   });
   return {
     [TOPICS.userDeletionRequest]: traced('ingress', async (message) => {
       const value = parseUserDeletionRequest(message);
-      const { userId, dryRun } = value.payload;
-      const live = dryRun === true ? null : await contentChecked(() => liveSubjectRef(userId));
-      await accept(deps, receive, fromUserRequest(value, message, live ?? subjectRefs.current(userId), policies));
+      await acceptUser(value.payload.userId, (subjectRef) => fromUserRequest(value, message, subjectRef, policies));
     }),
     [deps.identityTopic]: async (message) => {
       const found = userDeletedIn(message);

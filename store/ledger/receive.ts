@@ -37,6 +37,17 @@ export class RequestIdConflict extends Error {
   }
 }
 
+/** A live deletion of the user goes by another reference: the request must go by the same one, to meet its workflow. */
+export class LiveUnderAnotherRef extends Error {
+  override readonly name = 'LiveUnderAnotherRef';
+  /** That of an older pepper, from before the peppers changed. */
+  readonly subjectRef: string;
+  constructor(requestId: string, subjectRef: string) {
+    super(`request ${requestId} is for a user whose live deletion goes by another reference: enter it under that one`);
+    this.subjectRef = subjectRef;
+  }
+}
+
 /** What is known of a row that a request met. */
 interface Known extends Omit<Received, 'isNew'> {
   readonly requestId: string;
@@ -49,7 +60,9 @@ interface Known extends Omit<Received, 'isNew'> {
 const KNOWN = 'd.status, d.claimed_run IS NOT NULL AS claimed, d.input, d.workflow_id, d.kind, d.user_id, d.tenant_id, d.service_instance_id';
 
 const INSERT_NEW = `
-  WITH asked AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS a("requestId" text, kind text, "workflowId" text, "subjectRef" text, "userId" text,
+  WITH asked AS (SELECT *, CASE WHEN kind = 'user' AND NOT "dryRun" THEN nullif(
+        (SELECT subject_ref FROM deletions d WHERE d.user_id = "userId" AND status IN ${LIVE} AND NOT dry_run ORDER BY received_at LIMIT 1), "subjectRef") END AS "refusedFor"
+    FROM jsonb_to_recordset($1::jsonb) AS a("requestId" text, kind text, "workflowId" text, "subjectRef" text, "userId" text,
       "tenantId" text, "serviceType" text, "instanceId" text, source text, reason text, "requestedBy" text, "gdprMode" boolean, "dryRun" boolean,
       "traceId" text, traceparent text, tracestate text, input jsonb, "requestedAt" timestamptz, "dueInMs" float8)),
   received AS (
@@ -58,22 +71,22 @@ const INSERT_NEW = `
     SELECT "requestId", kind, "workflowId", "subjectRef", "userId", "tenantId", "serviceType", "instanceId", source, reason, "requestedBy",
       "gdprMode", "dryRun", "traceId", traceparent, tracestate, input, "requestedAt", now() + "dueInMs" * interval '1 millisecond', 1,
       coalesce((SELECT generation FROM services s WHERE s.tenant_id = "tenantId" AND s.service_instance_id = "instanceId"), 0)
-    FROM asked
+    FROM asked WHERE "refusedFor" IS NULL
     ON CONFLICT (request_id) DO NOTHING
     RETURNING request_id, requested_by, reason),
   noted AS (
     INSERT INTO timeline (request_id, what, status, attempt, cause, person, reason)
     SELECT request_id, 'received', 'PENDING', 0, 'request received', requested_by, reason FROM received),
   sent AS (${insertMessages('$2', 'WHERE "requestId" IN (SELECT request_id FROM received)')})
-  SELECT "requestId" AS request_id, r.request_id IS NOT NULL AS is_new, ${KNOWN}
+  SELECT "requestId" AS request_id, r.request_id IS NOT NULL AS is_new, "refusedFor" AS refused_for, ${KNOWN}
   FROM asked LEFT JOIN received r ON r.request_id = "requestId"
     LEFT JOIN LATERAL (SELECT * FROM deletions WHERE request_id = "requestId" LIMIT 1) d ON true`;
 
 /**
  * Enters requests into the ledger in one statement: a row, its first timeline entry and its events for each that is new.
- * @returns for each, in their order, what the ledger knows of it now; or that its id is another subject's
+ * @returns for each, in their order, what the ledger knows of it now; or that its id is another subject's; or that its user is known by another reference
  */
-export async function receiveAll(database: Queryable, requests: readonly NewRequest[]): Promise<(Received | RequestIdConflict)[]> {
+export async function receiveAll(database: Queryable, requests: readonly NewRequest[]): Promise<(Received | RequestIdConflict | LiveUnderAnotherRef)[]> {
   // Of requests that share an id only the first can be new; the others meet its row.
   const firsts = [...new Map([...requests].reverse().map((request) => [request.input.requestId, request])).values()]
     // Two that enter the same ids in another order would wait for one another.
@@ -84,19 +97,22 @@ export async function receiveAll(database: Queryable, requests: readonly NewRequ
   ]);
   const isNew = new Set(answers.filter((answer) => answer.isNew).map(({ requestId }) => requestId));
   const known = new Map<string, Known>(answers.filter(isKnown).map((answer) => [answer.requestId, answer]));
+  const refused = new Map(answers.filter((answer) => !isKnown(answer)).map(({ requestId, refusedFor }) => [requestId, refusedFor]));
   const unseen = requests.filter((request) => !known.has(request.input.requestId) && !(isNew.has(request.input.requestId) && firsts.includes(request)));
   for (const row of await rowsOf(database, unseen.map(({ input }) => input.requestId))) known.set(row.requestId, row);
   return requests.map((request) => {
     const { input, workflowId } = request;
     if (isNew.has(input.requestId) && firsts.includes(request)) return { isNew: true, status: 'PENDING', claimed: false, input, workflowId };
     const row = known.get(input.requestId);
+    const liveRef = refused.get(input.requestId);
+    if (!row && liveRef != null) return new LiveUnderAnotherRef(input.requestId, liveRef);
     if (!row) throw new Error(`request ${input.requestId} vanished from the ledger between insert and select`);
     return isOfSameSubject(request, row) ? { isNew: false, status: row.status, claimed: row.claimed, input: row.input, workflowId: row.workflowId } : new RequestIdConflict(input.requestId, row.kind);
   });
 }
 
 /** A request as the insert met it: new, known, or neither when another transaction has entered it this very moment. */
-type Answer = Pick<Known, 'requestId'> & { readonly isNew: boolean } & { readonly [Column in Exclude<keyof Known, 'requestId'>]: Known[Column] | null };
+type Answer = Pick<Known, 'requestId'> & { readonly isNew: boolean; readonly refusedFor: string | null } & { readonly [Column in Exclude<keyof Known, 'requestId'>]: Known[Column] | null };
 const isKnown = (answer: Answer): answer is Answer & Known => answer.status !== null;
 
 /** The same for one. @throws RequestIdConflict */
@@ -130,19 +146,4 @@ const idsOf = (subject: Subject): { tenantId: string | null; instanceId: string 
 function isOfSameSubject({ input: { subject }, userId }: NewRequest, known: Known): boolean {
   const { tenantId, instanceId } = idsOf(subject);
   return known.kind === subject.kind && known.userId === (userId ?? null) && known.tenantId === tenantId && known.serviceInstanceId === instanceId;
-}
-
-/**
- * The references that users' live deletions go by: those of an older pepper, when they were received before the peppers changed.
- * @returns one for each user, in their order; null for one without a live deletion
- */
-export async function liveSubjectRefsOfUsers(queryable: Queryable, userIds: readonly string[]): Promise<(string | null)[]> {
-  const rows = await queryable.rows<{ subjectRef: string | null }>(
-    `SELECT (SELECT subject_ref FROM deletions d
-             WHERE d.user_id = asked.user_id AND status IN ${LIVE} AND NOT dry_run
-             ORDER BY received_at LIMIT 1) AS subject_ref
-     FROM unnest($1::text[]) WITH ORDINALITY AS asked (user_id, place) ORDER BY place`,
-    [userIds],
-  );
-  return rows.map(({ subjectRef }) => subjectRef);
 }

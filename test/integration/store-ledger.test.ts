@@ -53,6 +53,20 @@ describe('a request', () => {
     expect(await receive(store.database, first)).toMatchObject({ isNew: false });
   });
 
+  test('of a user whose live deletion goes by another reference is not entered, and told that reference', async () => {
+    const [oldRef, newRef, userId] = [freshId('v1.old'), freshId('v2.new'), freshId('user')];
+    const [older, newer] = [{ kind: 'user', subjectRef: oldRef }, { kind: 'user', subjectRef: newRef }] as const;
+    const first = await receiveRequest(store.database, { subject: older, userId });
+    const requestId = freshId('req');
+    await expect(receiveRequest(store.database, { subject: newer, requestId, userId })).rejects.toMatchObject({ name: 'LiveUnderAnotherRef', subjectRef: oldRef });
+    expect(await readDeletion(store.database, requestId)).toBeUndefined();
+    expect(await outboxOf(store.database, requestId)).toEqual([]);
+    await receiveRequest(store.database, { subject: newer, requestId: freshId('req'), userId, dryRun: true });
+    await store.database.rows(`UPDATE deletions SET status = 'CANCELLED' WHERE request_id = $1`, [first.input.requestId]);
+    await receiveRequest(store.database, { subject: newer, requestId, userId });
+    expect((await readDeletion(store.database, requestId))?.deletion.subjectRef).toBe(newRef);
+  });
+
   test('of one trace over two tenants is no duplicate', async () => {
     const trace = freshId('trace');
     await receive(store.database, serviceRequest(trace, freshId('tenant'), 'db'));
@@ -103,8 +117,8 @@ describe('a claim', () => {
 
   test('of two requests of a subject at once leaves one of them live', async () => {
     for (let round = 0; round < 10; round++) {
-      const subject = userSubject();
-      const requests = await Promise.all([1, 2].map(() => receiveRequest(store.database, { subject, userId: 'u-1' })));
+      const [subject, userId] = [userSubject(), freshId('user')];
+      const requests = await Promise.all([1, 2].map(() => receiveRequest(store.database, { subject, userId })));
       const answers = await Promise.allSettled(requests.map(({ input }, index) => store.activities.claim({ requestId: input.requestId, runId: `run-${index}`, step: 0 })));
       const live = await store.database.rows(`SELECT 1 FROM deletions WHERE workflow_id = $1 AND claimed_run IS NOT NULL AND status = 'PENDING'`, [requests[0]!.workflowId]);
       expect(live).toHaveLength(1);
