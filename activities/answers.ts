@@ -76,6 +76,8 @@ export type ConfirmAnswer = { readonly outcome: 'empty' | 'refilled' } | NotOurs
 
 export interface CompleteCall extends StepCall {
   readonly attempt: number;
+  /** Users only: what the row has too, said so that nobody has to read it first. */
+  readonly subjectRef?: string;
 }
 export type CompleteAnswer =
   | {

@@ -18,9 +18,9 @@ import { causeOf } from './wake-tenant.js';
  */
 export const complete =
   (deps: ActivityDeps): Activities['complete'] =>
-  async (call) => {
+  async ({ subjectRef, ...call }) => {
     await refreshInventoryOf(deps, call.requestId);
-    const ahead = { attempts: true, joined: true, inventory: call.kind !== 'user' };
+    const ahead = { attempts: true, joined: true, inventory: call.kind !== 'user', quietUnder: deps.inventory.isLocal ? subjectRef : undefined };
     return runStep(deps.database, 'complete', call, (deletion) => completeBy(deps, deletion, call.attempt), ahead);
   };
 

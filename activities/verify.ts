@@ -7,7 +7,7 @@ import type { Deletion, OutboxMessage } from '../store/ledger/rows.js';
 import { insertLinked, lockVerification, openVerification, othersNeedInventory, readLinked, writeStatement, writeStatementAtOnce, type Statement } from '../store/ledger/verifications.js';
 import { entomb, eraseSubject } from '../store/subjects/erase.js';
 import { readTombstone } from '../store/subjects/read.js';
-import { eraseOlderItems, readErasedUserInventory, type UserInventory } from '../store/subjects/user-inventory.js';
+import { eraseOlderItems, type UserInventory } from '../store/subjects/user-inventory.js';
 import type { Activities, VerifyAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { isNothing, mayStillGo, statementInWords, statementOf } from './statement.rules.js';
@@ -50,15 +50,15 @@ export const verify =
 export async function beginVerification(deps: ActivityDeps, deletion: LockedDeletion): Promise<void> {
   const { row, tx, now } = deletion;
   const { requestId } = row;
-  for (const subjectRef of refsOf(deps, row)) entomb(tx, { subjectRef, requestId, erasedAt: now });
-  if (deps.inventory.isLocal && row.expected && isNothing(row.expected)) {
-    const user = await readErasedUserInventory(tx, requestId, refsOf(deps, row));
-    if (user.kinds.length === 0) {
-      const statement: Statement = { verdict: user.isKnown ? 'CLEAN' : 'NOTHING_KNOWN', residual: {}, unverifiable: {} };
-      writeStatementAtOnce(tx, requestId, statement);
-      noteStatement(deps, deletion, statement, null);
-      return endInventory(deps, tx, row, user);
-    }
+  const subjectRefs = refsOf(deps, row);
+  const nothingExpected = deps.inventory.isLocal && row.expected && isNothing(row.expected);
+  const user = nothingExpected ? await deletion.quietUserInventory(subjectRefs) : undefined;
+  for (const subjectRef of subjectRefs) entomb(tx, { subjectRef, requestId, erasedAt: now });
+  if (user?.kinds.length === 0) {
+    const statement: Statement = { verdict: user.isKnown ? 'CLEAN' : 'NOTHING_KNOWN', residual: {}, unverifiable: {} };
+    writeStatementAtOnce(tx, requestId, statement);
+    noteStatement(deps, deletion, statement, null);
+    return endInventory(deps, tx, row, user);
   }
   openVerification(tx, requestId, policyOf(row).deadlineMs);
   deletion.send(startOf({ requestId, lane: row.input.policy.lane }));

@@ -129,7 +129,8 @@ async function settleAttempt(deletion: Deletion): Promise<void> {
 }
 
 async function complete(deletion: Deletion, attempt: number): Promise<void> {
-  const answer = await call('complete', { ...nextStep(deletion), attempt });
+  const { subject } = deletion.input;
+  const answer = await call('complete', { ...nextStep(deletion), attempt, ...(subject.kind === 'user' && { subjectRef: subject.subjectRef }) });
   if (!isOurs(deletion, answer)) return;
   deletion.inbox.joins.push(...answer.leftOver);
   end(deletion, 'COMPLETED');

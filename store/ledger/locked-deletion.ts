@@ -1,7 +1,7 @@
 import type { Transaction } from '../database.js';
 import { lockTenant, lockTenantOf, type LockedTenant } from '../inventory/locked-tenant.js';
 import { readStanding, type ServiceStanding } from '../inventory/standing.js';
-import { readUserInventory, type UserInventory } from '../subjects/user-inventory.js';
+import { readQuietIfNothingExpected, readQuietUserInventory, readUserInventory, type UserInventory } from '../subjects/user-inventory.js';
 import { flush, type PendingWrite } from './flush.js';
 import { at, placeNow } from './places.js';
 import type { Attempt, Deletion, DeletionChange, OutboxMessage, TimelineEntry } from './rows.js';
@@ -36,6 +36,8 @@ export interface LockedDeletion {
   standing(): Promise<ServiceStanding>;
   /** What the local index knows of its user. */
   userInventory(): Promise<UserInventory>;
+  /** The same once nobody writes of its user under these references: for the transaction that sets up the tombstone. */
+  quietUserInventory(subjectRefs: Iterable<string>): Promise<UserInventory>;
   /** Locks another request of the ledger in the same transaction. */
   lock(requestId: string): Promise<LockedDeletion | undefined>;
 }
@@ -57,6 +59,8 @@ export interface ReadAhead {
   readonly inventory?: boolean;
   /** What the local index knows of its user. */
   readonly userInventory?: boolean;
+  /** The same, if nothing was known before, once nobody writes of its user under this reference. */
+  readonly quietUnder?: string | undefined;
 }
 
 /** Locks a deletion's row for the rest of the transaction. */
@@ -69,9 +73,10 @@ export async function lockDeletion(tx: Transaction, requestId: string, ahead: Re
     ahead.attempts ? readAttempts(tx, requestId) : undefined,
     ahead.joined ? lockJoined(tx, requestId) : undefined,
     ahead.userInventory ? readUserInventory(tx, requestId) : undefined,
+    ahead.quietUnder === undefined ? undefined : readQuietIfNothingExpected(tx, requestId, [ahead.quietUnder]),
   ]);
-  const [tenant, standing, attempts, joined, userInventory] = read;
-  return row && open(tx, row, { tenant, standing, attempts, joined, userInventory });
+  const [tenant, standing, attempts, joined, userInventory, quietUserInventory] = read;
+  return row && open(tx, row, { tenant, standing, attempts, joined, userInventory, quietUserInventory, quietUnder: ahead.quietUnder });
 }
 
 type LockedRow = Deletion & { now: Date };
@@ -92,6 +97,8 @@ interface AlreadyRead {
   readonly attempts?: Attempt[] | undefined;
   readonly joined?: LockedRow[] | undefined;
   readonly userInventory?: UserInventory | undefined;
+  readonly quietUserInventory?: UserInventory | undefined;
+  readonly quietUnder?: string | undefined;
 }
 
 function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenDeletion {
@@ -157,6 +164,10 @@ function open(tx: Transaction, locked: LockedRow, read: AlreadyRead = {}): OpenD
     tenant: lockItsTenant,
     standing: () => (standing ??= lockItsTenant().then(async () => (await readStanding(tx, row.requestId)) ?? nothing('service'))),
     userInventory: () => (read.userInventory ? Promise.resolve(read.userInventory) : readUserInventory(tx, row.requestId)),
+    quietUserInventory: (subjectRefs) =>
+      read.quietUserInventory && [...subjectRefs].every((subjectRef) => subjectRef === read.quietUnder)
+        ? Promise.resolve(read.quietUserInventory)
+        : readQuietUserInventory(tx, row.requestId, subjectRefs),
     lock: async (requestId) => {
       const other = await lockDeletion(tx, requestId);
       if (other) others.push(other);

@@ -23,7 +23,15 @@ export function holdOffErasure(tx: Transaction, subjectRefs: Iterable<string>): 
   if (buckets.length > 0) tx.write('SELECT pg_advisory_xact_lock_shared($1::int, bucket) FROM unnest($2::int[]) AS bucket', [LOCK_CLASS, buckets]);
 }
 
+const WAIT_OUT = 'SELECT pg_advisory_xact_lock($1::int, bucket) FROM unnest($2::int[]) AS bucket';
+
 /** Waits until nobody writes of the subjects any more, and keeps others from it until the transaction ends. */
 export function waitOutWriters(tx: Transaction, subjectRefs: Iterable<string>): void {
-  tx.write('SELECT pg_advisory_xact_lock($1::int, bucket) FROM unnest($2::int[]) AS bucket', [LOCK_CLASS, bucketsOf(subjectRefs)]);
+  tx.write(WAIT_OUT, [LOCK_CLASS, bucketsOf(subjectRefs)]);
+}
+
+/** The same if something holds. @param condition of `param`, which is its `$3` @returns whether it did */
+export async function waitOutWritersWhere(tx: Transaction, subjectRefs: Iterable<string>, condition: string, param: string): Promise<boolean> {
+  const locked = await tx.rows(`${WAIT_OUT} WHERE ${condition}`, [LOCK_CLASS, bucketsOf(subjectRefs), param]);
+  return locked.length > 0;
 }

@@ -84,14 +84,14 @@ const SCENES: Readonly<Record<keyof Activities, Readonly<Record<string, Make>>>>
       const deletion = await sent(world, userOf(world));
       await joined(world, deletion, userOf(world, 'joined'));
       await succeeded(world, deletion);
-      const call = { ...deletion.next(), attempt: 1 };
+      const call = { ...deletion.next(), attempt: 1, subjectRef: world.id('ref') };
       return ({ activities }) => activities.complete(call);
     },
     'of a user of whom something is known': async (world) => {
       await stored(world.database, { userId: world.id('user'), subjectRef: world.id('ref'), posts: 1 });
       const deletion = await sent(world, userOf(world));
       await succeeded(world, deletion);
-      const call = { ...deletion.next(), attempt: 1 };
+      const call = { ...deletion.next(), attempt: 1, subjectRef: world.id('ref') };
       return ({ activities }) => activities.complete(call);
     },
     'of the last service of a tenant, for which another waits': async (world) => {

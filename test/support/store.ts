@@ -15,14 +15,14 @@ export interface TestStore {
 }
 
 /** The activities of a worker on a database. Their errors are thrown as they are kept by Temporal. */
-export const activitiesOn = (database: Database): Activities =>
+export const activitiesOn = (database: Database, subjectRefsOf: (userId: string) => readonly string[] = () => []): Activities =>
   createActivities(
     {
       database,
       topicPrefix: 'nova',
       inventoryMaxStalenessMs: 3_600_000,
       inventory: localInventory,
-      subjectRefsOf: () => [],
+      subjectRefsOf,
       tenantPurgeGraceMs: 0,
       tenantPolicy: { ...testPolicy, dagId: 'tenant_cleanup_dag' },
       events: gatherEvents(),
@@ -51,13 +51,25 @@ export interface Statement {
   readonly params: readonly unknown[];
 }
 
-/** The database, with every statement that goes through it gathered. */
-export function gatherStatements(database: Database): { readonly database: Database; readonly statements: Statement[] } {
+/**
+ * The database, with every statement that goes through it gathered. A round trip begins with a statement that is sent after an
+ * answer was waited for.
+ */
+export function gatherStatements(database: Database): { readonly database: Database; readonly statements: Statement[]; roundTrips(): number } {
   const statements: Statement[] = [];
+  let roundTrips = 0;
+  let answered = true;
+  const gather = (statement: Statement): void => {
+    statements.push(statement);
+    if (answered) roundTrips++;
+    answered = false;
+  };
   const gathering = (queryable: Queryable): Queryable => ({
-    rows: (sql, params = []) => {
-      statements.push({ sql, params });
-      return queryable.rows(sql, params);
+    rows: async <T>(sql: string, params: readonly unknown[] = []) => {
+      gather({ sql, params });
+      const rows = await queryable.rows<T>(sql, params);
+      answered = true;
+      return rows;
     },
     script: (sql) => queryable.script(sql),
   });
@@ -65,11 +77,11 @@ export function gatherStatements(database: Database): { readonly database: Datab
     ...tx,
     ...gathering(tx),
     write: (sql, params = []) => {
-      statements.push({ sql, params });
+      gather({ sql, params });
       tx.write(sql, params);
     },
   });
-  return { statements, database: { ...database, ...gathering(database), transaction: (work) => database.transaction((tx) => work(gatheringIn(tx))) } };
+  return { statements, roundTrips: () => roundTrips, database: { ...database, ...gathering(database), transaction: (work) => database.transaction((tx) => work(gatheringIn(tx))) } };
 }
 
 /** Calls made at the same moment. */
