@@ -32,11 +32,59 @@ export class AttemptMoved extends Error {
 }
 
 /**
- * Writes jobs' results to their attempts in one transaction. Safe to repeat.
+ * Writes jobs' results to their attempts: the first ones of current attempts in one statement, all others by the rules in one
+ * transaction after it. Safe to repeat.
  * @param results in the order in which they came
  * @returns for each, in their order, what must follow; or AttemptMoved
  */
 export async function recordResults(database: Database, results: readonly JobResult[]): Promise<(RecordedResult | AttemptMoved)[]> {
+  // Another of the same job is no first one.
+  const firsts = new Map([...results].reverse().map((result) => [result.jobId, result]));
+  const kept = await keepPlainResults(database, firsts);
+  const others = results.filter((result) => !kept.has(result));
+  const judged = others.length === 0 ? kept : await judgeResults(database, others);
+  return results.map((result) => kept.get(result) ?? judged.get(result) ?? new AttemptMoved(`nothing was said of job ${result.jobId}`));
+}
+
+/** What follows from each result. */
+type Answers = ReadonlyMap<JobResult, RecordedResult | AttemptMoved>;
+
+/** What a workflow is to hear of. */
+interface Kept extends Pick<Deletion, 'requestId' | 'workflowId'> {
+  readonly attempt: number;
+}
+
+/** What is kept of a result, and where from. */
+const SET_RESULT = `result = r.status, result_at = now(), airflow_run_id = r."airflowRunId", failure_code = r."failureCode", error_text = r."errorText", counts = r.counts`;
+const RESULTS = `jsonb_to_recordset($1::jsonb) AS r("jobId" text, status text, "airflowRunId" text, "failureCode" text, "errorText" text, counts jsonb)`;
+const asParams = (results: readonly JobResult[]): [string, string[]] => [
+  JSON.stringify(results.map((result) => ({ ...result, failureCode: result.status === 'FAILURE' ? result.failureCode : null }))),
+  results.map(({ jobId }) => jobId),
+];
+
+/**
+ * Keeps those results that are the first of the current attempt of a deletion that waits for one: most of all that come, and
+ * judgeResult has each kept and told. Deletions are locked in the order of their ids, as everywhere.
+ * @param results one of each job
+ */
+async function keepPlainResults(database: Database, results: ReadonlyMap<string, JobResult>): Promise<Answers> {
+  const rows = await database.rows<Kept & { jobId: string }>(
+    `WITH d AS (
+       SELECT request_id, workflow_id, attempt FROM deletions
+       WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($2)) AND status = 'SENT_TO_AIRFLOW' ORDER BY request_id FOR UPDATE)
+     UPDATE attempts a SET ${SET_RESULT} FROM d, ${RESULTS}
+     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId" AND a.result IS NULL AND d.request_id = a.request_id AND d.attempt = a.attempt
+     RETURNING a.job_id, a.attempt, d.request_id, d.workflow_id`,
+    asParams([...results.values()]),
+  );
+  return new Map(rows.flatMap((row) => {
+    const result = results.get(row.jobId);
+    return result ? [[result, wakeOf(row, result)]] : [];
+  }));
+}
+
+/** Writes results by the rules, whatever has become of their deletions. */
+async function judgeResults(database: Database, results: readonly JobResult[]): Promise<Answers> {
   return database.transaction(async (tx) => {
     const jobIds = results.map(({ jobId }) => jobId);
     // In the order of their ids: two that lock the same rows in another order would wait for one another.
@@ -62,12 +110,7 @@ export async function recordResults(database: Database, results: readonly JobRes
     const kept = new Map(judged.filter(({ verdict }) => verdict?.keep).map(({ result }) => [result.jobId, result]));
     keepResults(tx, [...kept.values()]);
     noteResults(tx, judged);
-    return judged.map(({ result, attempt, deletion, verdict }) => {
-      if (!attempt) return { outcome: 'unknown-job' };
-      // A withdrawal moved the attempt to another request before the lock was taken.
-      if (!deletion || !verdict) return new AttemptMoved(`the attempt of job ${result.jobId} has just moved to another request`);
-      return whatFollows(deletion, attempt, result, verdict);
-    });
+    return new Map(judged.map((one) => [one.result, answerTo(one)]));
   });
 }
 
@@ -80,14 +123,7 @@ export async function recordResult(database: Database, result: JobResult): Promi
 
 function keepResults(tx: Transaction, results: readonly JobResult[]): void {
   if (results.length === 0) return;
-  const rows = results.map((result) => ({ ...result, failureCode: result.status === 'FAILURE' ? result.failureCode : null }));
-  tx.write(
-    `UPDATE attempts a SET result = r.status, result_at = now(), airflow_run_id = r."airflowRunId", failure_code = r."failureCode",
-       error_text = r."errorText", counts = r.counts
-     FROM jsonb_to_recordset($1::jsonb) AS r("jobId" text, status text, "airflowRunId" text, "failureCode" text, "errorText" text, counts jsonb)
-     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId"`,
-    [JSON.stringify(rows), results.map(({ jobId }) => jobId)],
-  );
+  tx.write(`UPDATE attempts a SET ${SET_RESULT} FROM ${RESULTS} WHERE a.job_id = ANY($2) AND a.job_id = r."jobId"`, asParams(results));
 }
 
 interface Judged {
@@ -112,15 +148,24 @@ function noteResults(tx: Transaction, judged: readonly Judged[]): void {
   );
 }
 
+function answerTo({ result, attempt, deletion, verdict }: Judged): RecordedResult | AttemptMoved {
+  if (!attempt) return { outcome: 'unknown-job' };
+  // A withdrawal moved the attempt to another request before the lock was taken.
+  if (!deletion || !verdict) return new AttemptMoved(`the attempt of job ${result.jobId} has just moved to another request`);
+  return whatFollows(deletion, attempt, result, verdict);
+}
+
 function whatFollows(deletion: LockedRow, { attempt }: Attempt, result: JobResult, verdict: ResultVerdict): RecordedResult {
   const { requestId, workflowId } = deletion;
-  if (verdict.wake) {
-    const signal: AirflowResultSignal = { requestId, attempt, status: result.status, ...(result.status === 'FAILURE' && { failureCode: result.failureCode }) };
-    return { outcome: 'wake', workflowId, signal };
-  }
+  if (verdict.wake) return wakeOf({ requestId, workflowId, attempt }, result);
   if (verdict.note === undefined) return { outcome: 'repeat', requestId };
   const erasedAfterCancel = result.status === 'SUCCESS' && deletion.status === 'CANCELLED' && !deletion.dryRun;
   return { outcome: erasedAfterCancel ? 'erased-after-cancel' : 'noted', requestId };
+}
+
+function wakeOf({ requestId, workflowId, attempt }: Kept, result: JobResult): RecordedResult {
+  const signal: AirflowResultSignal = { requestId, attempt, status: result.status, ...(result.status === 'FAILURE' && { failureCode: result.failureCode }) };
+  return { outcome: 'wake', workflowId, signal };
 }
 
 /** Whether a deletion has ended, for whoever could not find its workflow. */

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { serviceRequestId, workflowIdFor } from '../../contracts/names/index.js';
+import { DELETION_STATUSES, serviceRequestId, workflowIdFor } from '../../contracts/names/index.js';
 import { readDeletion, readJob } from '../../store/ledger/read.js';
 import { receive, RequestIdConflict, type NewRequest } from '../../store/ledger/receive.js';
-import { recordResult } from '../../store/ledger/results.js';
+import { recordResult, recordResults } from '../../store/ledger/results.js';
+import { judgeResult } from '../../store/ledger/results.rules.js';
 import { runStep, type StepCall } from '../../store/ledger/step.js';
 import { currentInventory, freshId, outboxOf, provision, receiveRequest, serviceSubject, testPolicy, userSubject } from '../support/deletions.js';
-import { atOnce, openStore, type TestStore } from '../support/store.js';
+import { atOnce, gatherStatements, openStore, type TestStore } from '../support/store.js';
 
 let store: TestStore;
 beforeAll(async () => {
@@ -212,6 +213,42 @@ describe('the result of a job', () => {
     const recorded = await atOnce(10, () => result(`del_req_${call.requestId}`, 'SUCCESS'));
     expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'repeat')]);
     expect((await read(call.requestId)).timeline.filter(({ what }) => what === 'result')).toHaveLength(1);
+  });
+
+  test('does what the rules say of it, whether one statement keeps it or a transaction', async () => {
+    const known = (await claimed()).requestId;
+    const cases = DELETION_STATUSES.flatMap((status) => [1, 2].flatMap((attempt) => [null, 'SUCCESS', 'FAILURE'].flatMap((before) => (['SUCCESS', 'FAILURE'] as const).map((comes) => ({ status, attempt, before, comes } as const)))));
+    expect(cases).toHaveLength(96);
+    const roundTrips = new Map<string, number>();
+    for (const { status, attempt, before, comes } of cases) {
+      const { input: { requestId } } = await receiveRequest(store.database, { subject: userSubject() });
+      await store.database.rows('UPDATE deletions SET status = $2, attempt = 2, duplicate_of = $3 WHERE request_id = $1', [requestId, status, status === 'DUPLICATE' ? known : null]);
+      await store.database.rows(
+        `INSERT INTO attempts (job_id, request_id, attempt, dag_id, lane, generation, cause, result) VALUES ($1, $1, $2, 'dag', 'default', 0, 'a test', $3)`,
+        [requestId, attempt, before],
+      );
+      const verdict = judgeResult({ status, attempt: 2 }, { attempt, result: before as 'SUCCESS' | 'FAILURE' | null }, comes);
+      const gathered = gatherStatements(store.database);
+      const [recorded] = await recordResults(gathered.database, [{ jobId: requestId, airflowRunId: 'run', status: comes, counts: { rows: 3 }, errorText: null, failureCode: 'DAG_FAILED' }]);
+      const { deletion, attempts, timeline } = await read(requestId);
+      const said = recorded instanceof Error ? recorded.message : recorded?.outcome.replace('erased-after-cancel', 'noted');
+      expect({ status, attempt, before, comes, said, result: attempts[0]?.result, notes: timeline.filter(({ what }) => what === 'result').length, stays: deletion.status })
+        .toEqual({ status, attempt, before, comes, said: verdict.wake ? 'wake' : verdict.note === undefined ? 'repeat' : 'noted', result: verdict.keep ? comes : before, notes: verdict.note === undefined ? 0 : 1, stays: status });
+      roundTrips.set(`${status} ${attempt} ${before}`, gathered.roundTrips());
+    }
+    // Most results that come are of these; all others ask a second time.
+    expect([...roundTrips].filter(([, n]) => n === 1).map(([of]) => of)).toEqual(['SENT_TO_AIRFLOW 2 null']);
+  });
+
+  test('is answered in the order of its batch, and the first of a job counts', async () => {
+    const [one, other] = [await claimed(), await claimed()];
+    for (const call of [one, other]) await store.activities.trigger({ ...call, step: 1, cause: 'the request' });
+    const [first, second] = [`del_req_${one.requestId}`, `del_req_${other.requestId}`];
+    const of = (jobId: string, status: 'SUCCESS' | 'FAILURE') => ({ jobId, airflowRunId: 'run', status, counts: {}, errorText: null, failureCode: 'DAG_FAILED' } as const);
+    const recorded = await recordResults(store.database, [of(first, 'SUCCESS'), of('del_req_of-nobody', 'SUCCESS'), of(first, 'FAILURE'), of(second, 'FAILURE'), of(first, 'SUCCESS'), of(second, 'SUCCESS')]);
+    expect(recorded.map((what) => (what instanceof Error ? what.message : what.outcome === 'wake' ? `${what.signal.requestId} ${what.signal.status}` : what.outcome)))
+      .toEqual([`${one.requestId} SUCCESS`, 'unknown-job', 'noted', `${other.requestId} FAILURE`, `${one.requestId} SUCCESS`, `${other.requestId} SUCCESS`]);
+    expect([(await read(one.requestId)).attempts[0]?.result, (await read(other.requestId)).attempts[0]?.result]).toEqual(['SUCCESS', 'SUCCESS']);
   });
 
   test('of a job that the ledger never sent is not ours', async () => {
