@@ -1,4 +1,4 @@
-import type { MessageHandler } from '../../bus/messages.js';
+import type { IncomingMessage, MessageHandler } from '../../bus/messages.js';
 import { consumerGroup, isFinal, TOPICS } from '../../contracts/names/index.js';
 import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest, traceContext } from '../../contracts/topics/index.js';
 import type { Log } from '../../platform/log.js';
@@ -16,6 +16,7 @@ import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
 import { at } from '../../store/ledger/places.js';
 import { contentChecked } from '../content-checked.js';
 import { eventTimeOf } from '../event-time.js';
+import { createSlots } from '../slots.js';
 import { traced } from '../spans.js';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest, type RequestDraft } from './requests.js';
 import type { StartOrJoin } from './start-or-join.js';
@@ -39,54 +40,61 @@ export interface IngressDeps {
 /** What PostgreSQL refuses for its content is the fault of one message, not of those that came with it. */
 const IN_BATCHES = { mostItems: 200, mayBeOfOne: (error: unknown) => error instanceof ContentRefused };
 
+/** Requests in hand enter the ledger together. What each asks of PostgreSQL or of Temporal by itself goes so many at once. */
+const AT_ONCE = 64;
+
 /** The handlers of everything that comes in for the ledger and the inventory, by topic. */
 export function createIngress(deps: IngressDeps): Record<string, MessageHandler> {
   const { database, policies, subjectRefs } = deps;
   // Told from the beginning, so that the first one is seen to be more than none.
   deps.metrics.eventsAhead.inc({ topic: TOPICS.serviceEvents }, 0);
   const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
+  const slots = createSlots(() => AT_ONCE);
+  const acceptOf = ({ signal }: IncomingMessage) => (draft: RequestDraft): Promise<void> =>
+    accept(deps, receive, (received) => slots.within('starts', signal, () => deps.startOrJoin(received)), draft);
   /** A user whose deletion was received under an older pepper is known by that until it is done. */
-  const acceptUser = async (userId: string, draftFor: (subjectRef: string) => RequestDraft): Promise<void> => {
+  const acceptUser = async (message: IncomingMessage, userId: string, draftFor: (subjectRef: string) => RequestDraft): Promise<void> => {
+    const acceptDraft = acceptOf(message);
     try {
-      await accept(deps, receive, draftFor(subjectRefs.current(userId)));
+      await acceptDraft(draftFor(subjectRefs.current(userId)));
     } catch (error) {
       if (!(error instanceof LiveUnderAnotherRef)) throw error;
-      await accept(deps, receive, draftFor(error.subjectRef));
+      await acceptDraft(draftFor(error.subjectRef));
     }
   };
   /** Of the many events of users only the deletions are traced. */
   const identityGone = ({ requestId, value }: UserDeletedFound): MessageHandler => traced('ingress', async (message) => {
     const { user_id: userId, deleted_at: deletedAt } = value;
-    const echoOf = await contentChecked(() => noteEcho(database, { requestId, subjectRefs: subjectRefs.candidates(userId), deletedAt: new Date(deletedAt) }));
+    const echoOf = await slots.within('events', message.signal, () => contentChecked(() => noteEcho(database, { requestId, subjectRefs: subjectRefs.candidates(userId), deletedAt: new Date(deletedAt) })));
     if (echoOf !== undefined) {
       deps.metrics.identityEchoes.inc();
       deps.log.info({ requestId, erasedBy: echoOf }, 'a user was deleted whose erasure is done already');
       return;
     }
-    await acceptUser(userId, (subjectRef) => fromUserDeleted(value, requestId, message, subjectRef, deps));
+    await acceptUser(message, userId, (subjectRef) => fromUserDeleted(value, requestId, message, subjectRef, deps));
   });
   return {
     [TOPICS.userDeletionRequest]: traced('ingress', async (message) => {
       const value = parseUserDeletionRequest(message);
-      await acceptUser(value.payload.userId, (subjectRef) => fromUserRequest(value, message, subjectRef, policies));
+      await acceptUser(message, value.payload.userId, (subjectRef) => fromUserRequest(value, message, subjectRef, policies));
     }),
     [deps.identityTopic]: async (message) => {
       const found = userDeletedIn(message);
       if (found) await identityGone(found)(message);
     },
     [TOPICS.serviceDeletionRequest]: traced('ingress', async (message) => {
-      await accept(deps, receive, fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
+      await acceptOf(message)(fromServiceRequest(parseServiceDeletionRequest(message), message, policies));
     }),
     [TOPICS.serviceEvents]: traced('ingress', async (message) => {
       const event = parseServiceEvent(message);
       const timestamp = eventTimeOf(deps, message.topic, new Date(event.timestamp), { eventId: event.eventId, tenantId: event.tenantId });
-      await contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp }));
+      await slots.within('events', message.signal, () => contentChecked(() => applyServiceEvent(database, consumerGroup('ingress'), { ...event, timestamp })));
     }),
   };
 }
 
 /** Enters a request into the ledger, and starts its workflow unless that is done already. */
-async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promise<Received>, draft: RequestDraft): Promise<void> {
+async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promise<Received>, startOrJoin: StartOrJoin, draft: RequestDraft): Promise<void> {
   const { input } = draft;
   const requested = deletionEvent(deps.topicPrefix, { requestId: input.requestId, n: 1, eventType: 'deletion.requested', input, status: 'PENDING', attempt: 0, jobId: null, occurredAt: new Date() });
   // Everything that the deletion does later stands under the span of this receipt.
@@ -105,6 +113,6 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
   });
   describeSpan(about({ status: received.status, outcome: received.isNew ? 'received' : 'known' }));
   if (isFinal(received.status) || received.claimed) return;
-  const outcome = await deps.startOrJoin(received);
+  const outcome = await startOrJoin(received);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);
 }

@@ -16,6 +16,8 @@ import { createStartOrJoin } from './start-or-join.js';
 const REMEMBER_EVENTS_MS = 7 * 24 * 3_600_000;
 const FORGET_EVERY_MS = 3_600_000;
 const FORGET_AT_ONCE = 1_000;
+/** What of a partition is in hand is received together: nothing of it waits for the starts of what came before. */
+const IN_HAND = { maxConcurrency: 4_000 };
 
 /** Starts a deletion for every request on Kafka, and keeps the service inventory. */
 export const startIngress: StartRole = async (deps) => {
@@ -32,7 +34,7 @@ export const startIngress: StartRole = async (deps) => {
     softDeleteGraceMs: config.softDeleteGraceMs,
     startOrJoin: createStartOrJoin(temporal.client),
   });
-  const consumer = consumeAs('ingress', kafka, () => routes, deps);
+  const consumer = consumeAs('ingress', kafka, () => routes, deps, IN_HAND);
   const everyMs = config.inventoryMaxStalenessMs / 6;
   const caughtUp = periodically(
     async (signal) => {

@@ -11,14 +11,14 @@ import { markPosted } from '../../store/ledger/jobs.js';
 import { readJobs, type JobStanding } from '../../store/ledger/read.js';
 import { traced } from '../spans.js';
 import { AirflowUnavailable, type AirflowApi } from './airflow-api.js';
-import type { LaneSlots } from './lane-slots.js';
+import type { Slots } from '../slots.js';
 import { isSameConf } from './runs.rules.js';
 import type { Speak } from './speak.js';
 
 export interface PostRunDeps {
   readonly database: Queryable;
   readonly airflow: AirflowApi;
-  readonly slots: LaneSlots;
+  readonly slots: Slots;
   readonly speak: Speak;
   /** How long a DAG may be missing before its job fails. */
   readonly dagMissingGraceMs: number;

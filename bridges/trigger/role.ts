@@ -7,7 +7,7 @@ import { consumeAs, kafkaFor } from '../bus-connection.js';
 import { openLedger } from '../ledger-connection.js';
 import { periodically } from '../periodically.js';
 import { createAirflowApi } from './airflow-api.js';
-import { createLaneSlots } from './lane-slots.js';
+import { createSlots } from '../slots.js';
 import { createPostRun } from './post-run.js';
 import { createSpeak } from './speak.js';
 import { watchOnce } from './watcher.js';
@@ -27,7 +27,7 @@ export const startTriggerBridge: StartRole = async (deps) => {
   const { lanes } = loadPolicies(config);
   const slotsOf = new Map(lanes.map(({ name, triggerConcurrency }) => [name, triggerConcurrency]));
   // A lane that the policy file no longer lists has as much room as the default one, of its own.
-  const slots = createLaneSlots((lane) => slotsOf.get(lane) ?? slotsOf.get(DEFAULT_LANE) ?? 1);
+  const slots = createSlots((lane) => slotsOf.get(lane) ?? slotsOf.get(DEFAULT_LANE) ?? 1);
   const { apiUrl, credentials, requestTimeoutMs, dagMissingGraceMs, watcherIntervalMs } = config.airflow;
   const airflow = createAirflowApi({ baseUrl: apiUrl, credentials, timeoutMs: requestTimeoutMs, metrics });
   const database = await openLedger('trigger', deps);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AirflowUnavailable, createAirflowApi } from '../../bridges/trigger/airflow-api.js';
-import { createLaneSlots } from '../../bridges/trigger/lane-slots.js';
+import { createSlots } from '../../bridges/slots.js';
 import { createPostRun } from '../../bridges/trigger/post-run.js';
 import { startTriggerBridge } from '../../bridges/trigger/role.js';
 import type { SpokenResult } from '../../bridges/trigger/runs.rules.js';
@@ -148,7 +148,7 @@ describe('the fence', () => {
     const spoken: SpokenResult[] = [];
     const api = airflow();
     const handler = createPostRun({
-      database: house.database, slots: createLaneSlots(() => 1), dagMissingGraceMs: 0, metrics, log: house.log,
+      database: house.database, slots: createSlots(() => 1), dagMissingGraceMs: 0, metrics, log: house.log,
       speak: (_, result) => Promise.resolve(void spoken.push(result)),
       airflow: { ...api, createRun: async (...args) => { const answer = await api.createRun(...args); await revoke(house.database, job.jobId); return answer; } },
     });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest } from '../../bridges/ingress/requests.js';
 import { periodically } from '../../bridges/periodically.js';
-import { createLaneSlots } from '../../bridges/trigger/lane-slots.js';
+import { createSlots } from '../../bridges/slots.js';
 import { deletionStart, tenantStart, verificationStart } from '../../bridges/workflow-starts.js';
 import { parseServiceDeletionRequest, parseUserDeletionRequest } from '../../contracts/topics/index.js';
 import { loadConfig } from '../../platform/config.js';
@@ -73,7 +73,7 @@ describe('slots of a lane', () => {
   const never = new AbortController().signal;
 
   test('are never exceeded, are handed on in turn, and are the lane’s own', async () => {
-    const slots = createLaneSlots((lane) => (lane === 'heavy' ? 2 : 8));
+    const slots = createSlots((lane) => (lane === 'heavy' ? 2 : 8));
     const order: string[] = [];
     let open = 0;
     let most = 0;
@@ -94,13 +94,13 @@ describe('slots of a lane', () => {
   });
 
   test('are given back by work that fails', async () => {
-    const slots = createLaneSlots(() => 1);
+    const slots = createSlots(() => 1);
     await expect(slots.within('x', never, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await slots.within('x', never, (waited) => Promise.resolve(waited))).toBe(false);
   });
 
   test('are not waited for once the wait is broken off, and none is lost by it', async () => {
-    const slots = createLaneSlots(() => 1);
+    const slots = createSlots(() => 1);
     let finish: () => void = () => undefined;
     const first = slots.within('x', never, () => new Promise<void>((resolve) => (finish = resolve)));
     const giveUp = new AbortController();

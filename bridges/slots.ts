@@ -1,5 +1,5 @@
-/** Requests that one lane may have open at once; the lanes do not touch one another. */
-export interface LaneSlots {
+/** How much may be under way at once, by lane; the lanes do not touch one another. */
+export interface Slots {
   /**
    * Does the work once the lane has a slot.
    * @param work is told whether it had to wait for it.
@@ -9,7 +9,7 @@ export interface LaneSlots {
 }
 
 /** @param slotsOf how many slots a lane has, 1 or more. */
-export function createLaneSlots(slotsOf: (lane: string) => number): LaneSlots {
+export function createSlots(slotsOf: (lane: string) => number): Slots {
   const lanes = new Map<string, { taken: number; readonly waiting: Set<() => void> }>();
 
   return {
