@@ -35,13 +35,13 @@ export interface Delivery {
 }
 
 /** What orders messages: those of one partition that it names alike are handled one after another; null is in no order with any other. */
-export type OrderOf = (message: Pick<IncomingMessage, 'key' | 'headers'>) => string | null;
+export type OrderOf = (message: Pick<IncomingMessage, 'topic' | 'key' | 'value' | 'headers'>) => string | null;
 
 /** As Kafka means it. */
 export const orderByKey: OrderOf = ({ key }) => key && key.toString('latin1');
 
 /** The chain of a message. */
-export const chainOf = (message: Pick<IncomingMessage, 'topic' | 'partition' | 'key' | 'headers' | 'offset'>, orderOf: OrderOf = orderByKey): string => {
+export const chainOf = (message: Parameters<OrderOf>[0] & Pick<IncomingMessage, 'partition' | 'offset'>, orderOf: OrderOf = orderByKey): string => {
   const order = orderOf(message);
   return `${message.topic}/${message.partition}/${order === null ? `@${message.offset}` : `=${order}`}`;
 };

@@ -10,6 +10,7 @@ import { openLedger } from '../ledger-connection.js';
 import { periodically } from '../periodically.js';
 import { markWhenCaughtUp } from './caught-up.js';
 import { createIngress } from './ingress.js';
+import { orderByInstance } from './order.js';
 import { createStartOrJoin } from './start-or-join.js';
 
 /** Repeats of an event are recognised for a week. */
@@ -34,7 +35,7 @@ export const startIngress: StartRole = async (deps) => {
     softDeleteGraceMs: config.softDeleteGraceMs,
     startOrJoin: createStartOrJoin(temporal.client),
   });
-  const consumer = consumeAs('ingress', kafka, () => routes, deps, IN_HAND);
+  const consumer = consumeAs('ingress', kafka, () => routes, deps, { ...IN_HAND, orderOf: orderByInstance });
   const everyMs = config.inventoryMaxStalenessMs / 6;
   const caughtUp = periodically(
     async (signal) => {

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createIngress } from '../../bridges/ingress/ingress.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { startIngress } from '../../bridges/ingress/role.js';
 import { deadLetterTopic, TOPICS, workflowIdFor } from '../../contracts/names/index.js';
 import { createMetrics } from '../../platform/metrics.js';
+import { loadPolicies } from '../../platform/policies.js';
 import type { RunningRole } from '../../platform/roles.js';
 import { createSubjectRefs } from '../../platform/subject-ref.js';
 import { SERVICE_FEED, stalenessMs } from '../../store/inventory/feed.js';
 import { readDeletion } from '../../store/ledger/read.js';
-import { openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
+import { incoming, openBridgeHouse, until, type BridgeHouse, type Watched } from '../support/bridges.js';
 import { freshId, outboxOf, receiveRequest } from '../support/deletions.js';
 import { novaSample } from '../support/nova-samples.js';
+import { gatherStatements } from '../support/store.js';
 
 let house: BridgeHouse;
 let ingress: RunningRole;
@@ -116,6 +119,34 @@ describe('a request', () => {
     expect(dead.seen.find(({ key }) => key === other)?.headers).toMatchObject({ 'dlq-error-class': 'REQUEST_ID_TAKEN' });
     expect((await readDeletion(house.database, requestId))?.deletion.userId).toBe(userId);
     expect((await metrics.requestConflicts.get()).values[0]?.value).toBe(1);
+  });
+
+  test('enters the ledger with all others that are in hand, and its workflow is started with so many at once', async () => {
+    const { database, statements } = gatherStatements(house.database);
+    let startAll = (): void => undefined;
+    const mayStart = new Promise<void>((resolve) => (startAll = resolve));
+    const starting: string[] = [];
+    const routes = createIngress({
+      database, metrics, log: house.log, policies: loadPolicies(house.config), subjectRefs: createSubjectRefs(house.config.subjectPeppers),
+      topicPrefix: 'nova', identityTopic: house.config.kafka.novaTopics.identity, softDeleteGraceMs: 0,
+      startOrJoin: async ({ workflowId }) => {
+        starting.push(workflowId);
+        await mayStart;
+        return 'started';
+      },
+    });
+    const requestIds = Array.from({ length: 150 }, () => freshId('req'));
+    const handled = requestIds.map(async (requestId) => {
+      const { topic, value, headers } = userRequest(requestId, `user-of-${requestId}`);
+      await routes[topic]?.(incoming(topic, value, { headers }));
+    });
+    await until('as many start as may', () => starting.length === 64);
+    expect(statements).toHaveLength(1);
+    const [found] = await house.database.rows<{ n: number }>('SELECT count(*) AS n FROM deletions WHERE request_id = ANY($1)', [requestIds]);
+    expect(found?.n).toBe(150);
+    startAll();
+    await Promise.all(handled);
+    expect(new Set(starting).size).toBe(150);
   });
 
   test('that cannot be read does not stop what comes behind it', async () => {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { orderByInstance } from '../../bridges/ingress/order.js';
 import { fromServiceRequest, fromUserDeleted, fromUserRequest } from '../../bridges/ingress/requests.js';
 import { periodically } from '../../bridges/periodically.js';
 import { createSlots } from '../../bridges/slots.js';
 import { deletionStart, tenantStart, verificationStart } from '../../bridges/workflow-starts.js';
+import { TOPICS } from '../../contracts/names/index.js';
 import { parseServiceDeletionRequest, parseUserDeletionRequest } from '../../contracts/topics/index.js';
 import { loadConfig } from '../../platform/config.js';
 import { createLog } from '../../platform/log.js';
@@ -66,6 +68,23 @@ describe('a request becomes', () => {
     expect(staticDetails).toContain('service_cleanup_dag__heavy');
     expect(tenantStart('t-1')).toMatchObject({ workflowId: 'tenant/t-1', taskQueue: 'expunge' });
     expect(verificationStart({ requestId: 'r-1', lane: 'heavy' })).toMatchObject({ workflowId: 'verification/r-1', taskQueue: 'expunge-heavy' });
+  });
+});
+
+describe('the order of what comes in', () => {
+  const of = (topic: string, key: string, value: unknown) => orderByInstance(incoming(topic, value, { key: Buffer.from(key) }));
+  const request = (tenantId: string, serviceInstanceId: string) => ({ traceId: 't', payload: { tenantId, serviceType: 'email', serviceInstanceId, requestedBy: 'admin', timestamp: '2026-02-11T12:00:00Z', gdprMode: false } });
+
+  test('is, for requests about services, that of the instance', () => {
+    const orders = [['acme', 'db'], ['acme', 'mail'], ['acme', 'db'], ['other', 'db']].map(([tenantId = '', instance = '']) => of(TOPICS.serviceDeletionRequest, tenantId, request(tenantId, instance)));
+    expect(new Set(orders).size).toBe(3);
+    expect(orders[0]).toBe(orders[2]);
+  });
+  test('is that of its key for one that cannot be read, and for all other topics', () => {
+    expect(of(TOPICS.serviceDeletionRequest, 'acme', '{')).toBe('acme');
+    expect(of(TOPICS.serviceDeletionRequest, 'acme', request('other', 'db'))).toBe('acme');
+    expect(of(TOPICS.serviceEvents, 'acme', request('acme', 'db'))).toBe('acme');
+    expect(orderByInstance(incoming(TOPICS.userDeletionRequest, {}))).toBeNull();
   });
 });
 
