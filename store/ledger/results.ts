@@ -64,17 +64,21 @@ const asParams = (results: readonly JobResult[]): [string, string[]] => [
 
 /**
  * Keeps those results that are the first of the current attempt of a deletion that waits for one: most of all that come, and
- * judgeResult has each kept and told. Deletions are locked in the order of their ids, as everywhere.
+ * judgeResult has each kept and told. Deletions are locked first and then attempts, each in the order of their ids: two that lock
+ * the same rows in another order would wait for one another.
  * @param results one of each job
  */
 async function keepPlainResults(database: Database, results: ReadonlyMap<string, JobResult>): Promise<Answers> {
   const rows = await database.rows<Kept & { jobId: string }>(
     `WITH d AS (
        SELECT request_id, workflow_id, attempt FROM deletions
-       WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($2)) AND status = 'SENT_TO_AIRFLOW' ORDER BY request_id FOR UPDATE)
-     UPDATE attempts a SET ${SET_RESULT} FROM d, ${RESULTS}
-     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId" AND a.result IS NULL AND d.request_id = a.request_id AND d.attempt = a.attempt
-     RETURNING a.job_id, a.attempt, d.request_id, d.workflow_id`,
+       WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($2)) AND status = 'SENT_TO_AIRFLOW' ORDER BY request_id FOR UPDATE),
+     kept AS (
+       SELECT a.job_id, a.attempt, d.request_id, d.workflow_id FROM attempts a JOIN d ON d.request_id = a.request_id AND d.attempt = a.attempt
+       WHERE a.job_id = ANY($2) AND a.result IS NULL ORDER BY a.job_id FOR UPDATE OF a)
+     UPDATE attempts a SET ${SET_RESULT} FROM kept, ${RESULTS}
+     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId" AND kept.job_id = a.job_id
+     RETURNING kept.*`,
     asParams([...results.values()]),
   );
   return new Map(rows.flatMap((row) => {
@@ -83,18 +87,17 @@ async function keepPlainResults(database: Database, results: ReadonlyMap<string,
   }));
 }
 
-/** Writes results by the rules, whatever has become of their deletions. */
+/** Writes results by the rules, whatever has become of their deletions; locks as keepPlainResults does. */
 async function judgeResults(database: Database, results: readonly JobResult[]): Promise<Answers> {
   return database.transaction(async (tx) => {
     const jobIds = results.map(({ jobId }) => jobId);
-    // In the order of their ids: two that lock the same rows in another order would wait for one another.
     const [deletions, attempts] = await Promise.all([
       tx.rows<LockedRow>(
         `SELECT request_id, workflow_id, status, attempt, dry_run FROM deletions
          WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($1)) ORDER BY request_id FOR UPDATE`,
         [jobIds],
       ),
-      tx.rows<Attempt>('SELECT * FROM attempts WHERE job_id = ANY($1)', [jobIds]),
+      tx.rows<Attempt>('SELECT * FROM attempts WHERE job_id = ANY($1) ORDER BY job_id FOR UPDATE', [jobIds]),
     ]);
     const deletionById = new Map(deletions.map((deletion) => [deletion.requestId, deletion]));
     const attemptByJob = new Map(attempts.map((attempt) => [attempt.jobId, attempt]));

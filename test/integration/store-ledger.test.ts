@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DELETION_STATUSES, serviceRequestId, workflowIdFor } from '../../contracts/names/index.js';
+import { markPosted } from '../../store/ledger/jobs.js';
 import { readDeletion, readJob } from '../../store/ledger/read.js';
 import { receive, RequestIdConflict, type NewRequest } from '../../store/ledger/receive.js';
 import { recordResult, recordResults } from '../../store/ledger/results.js';
@@ -249,6 +250,22 @@ describe('the result of a job', () => {
     expect(recorded.map((what) => (what instanceof Error ? what.message : what.outcome === 'wake' ? `${what.signal.requestId} ${what.signal.status}` : what.outcome)))
       .toEqual([`${one.requestId} SUCCESS`, 'unknown-job', 'noted', `${other.requestId} FAILURE`, `${one.requestId} SUCCESS`, `${other.requestId} SUCCESS`]);
     expect([(await read(one.requestId)).attempts[0]?.result, (await read(other.requestId)).attempts[0]?.result]).toEqual(['SUCCESS', 'SUCCESS']);
+  });
+
+  test('of many jobs at once waits for no one who waits for it, while their runs are noted', async () => {
+    for (let round = 0; round < 15; round++) {
+      const calls = await atOnce(40, () => claimed());
+      await Promise.all(calls.map((call) => store.activities.trigger({ ...call, step: 1, cause: 'the request' })));
+      const jobIds = calls.map(({ requestId }) => `del_req_${requestId}`);
+      const [one, other] = [jobIds.filter((_, i) => i % 3 > 0), jobIds.filter((_, i) => i % 3 < 2).reverse()];
+      const of = (jobId: string) => ({ jobId, airflowRunId: 'run', status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' } as const);
+      // What is recorded again goes by the rules.
+      const recording = async () => [await recordResults(store.database, one.map(of)), await recordResults(store.database, one.map(of))].flat();
+      const [recorded] = await Promise.all([recording(), markPosted(store.database, other), markPosted(store.database, [...other].reverse())]);
+      expect(recorded.map((what) => (what instanceof Error ? what.message : what.outcome))).toEqual(Array.from({ length: 2 * one.length }, () => 'wake'));
+      const [found] = await store.database.rows<object>('SELECT count(result) AS with_result, count(posted_at) AS posted FROM attempts WHERE job_id = ANY($1)', [jobIds]);
+      expect(found).toEqual({ withResult: one.length, posted: other.length });
+    }
   });
 
   test('of a job that the ledger never sent is not ours', async () => {
