@@ -13,15 +13,24 @@ const SETTLE_MS = 3_000;
 export async function addLiveDeletions(rig: Rig, count: number, onProgress: (done: number) => void): Promise<void> {
   for (let done = 0; done < count; ) {
     const now = Math.min(AT_ONCE, count - done);
-    const waiting = userRequests(Math.ceil(now / 2)).requests;
-    rig.airflow.runsEnd('never');
-    await rig.driver.send(waiting.map(({ record }) => record));
-    await untilPosted(rig, waiting.map(({ requestId }) => requestId));
-    rig.airflow.runsEnd('success');
+    await addWaiting(rig, Math.ceil(now / 2));
     await park(rig, Math.floor(now / 2));
     done += now;
     onProgress(done);
   }
+}
+
+/** Makes deletions that wait for a result that does not come, whoever carries them out. */
+export async function addWaiting(rig: Rig, count: number, onProgress: (done: number) => void = () => undefined): Promise<void> {
+  rig.airflow.runsEnd('never');
+  for (let done = 0; done < count; ) {
+    const { requests } = userRequests(Math.min(AT_ONCE, count - done));
+    await rig.driver.send(requests.map(({ record }) => record));
+    await untilPosted(rig, requests.map(({ requestId }) => requestId));
+    done += requests.length;
+    onProgress(done);
+  }
+  rig.airflow.runsEnd('success');
 }
 
 /** Makes deletions that are parked. */

@@ -39,7 +39,7 @@ const ofRole = ({ cpuMsByName }: CostAtScale, role: string): number => Object.en
 
 function goalsOf(growth: Growth): Goal[] {
   const [least, ...others] = growth.cases;
-  if (least === undefined) return [];
+  if (least === undefined || growth.isBeside) return [];
   // By the yardstick of its own burst: a machine that was slower meanwhile is no cost of scale.
   const measures = { CPU: ({ cpuMs, yardstickMs }: CostAtScale) => cpuMs / yardstickMs, SQL: ({ sqlMs }: CostAtScale) => sqlMs };
   return others.flatMap((name) => Object.entries(measures).map(([what, pick]): Goal => {

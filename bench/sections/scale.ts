@@ -1,10 +1,10 @@
-import { provision, startContestant, type RunningContestant, type StartOptions } from '../contestants.js';
+import { provision, startContestant, type Contestant, type RunningContestant, type StartOptions } from '../contestants.js';
 import { serviceRequests, userRequests, type Requests } from '../load/requests.js';
 import { burst } from '../load/run-load.js';
 import { rotated } from '../measure/statistics.rules.js';
 import type { Rig } from '../rig.js';
 import { costAtScale, type CostAtScale } from '../scale/cost-at-scale.js';
-import { addLiveDeletions, memoryPerParked } from '../scale/live-deletions.js';
+import { addLiveDeletions, addWaiting, memoryPerParked } from '../scale/live-deletions.js';
 import { addPastDeletions } from '../scale/past-deletions.js';
 
 export interface ScaleOptions {
@@ -30,6 +30,8 @@ export interface Growth {
   /** In rising order; all are compared with the first. */
   readonly cases: readonly string[];
   readonly costs: readonly CostAtScale[];
+  /** Not of the product: what it is to be seen beside. */
+  readonly isBeside?: true;
 }
 
 export interface ScaleFigures {
@@ -44,16 +46,16 @@ export async function runScale(rig: Rig, options: ScaleOptions): Promise<ScaleFi
   if (wanted('processes')) growths.push(...(await growProcesses(rig, options)));
   if (wanted('tenants')) growths.push(await growTenants(rig, options));
   const kibPerParked = wanted('memory') ? await measureMemory(rig, options) : undefined;
-  if (wanted('live')) growths.push(await growLedger(rig, options)); // last: it fills the ledger
+  if (wanted('live')) growths.push(await growOpenWorkflows(rig, options), await growLedger(rig, options)); // last: it fills the ledger
   return { growths, kibPerParked };
 }
 
-/** Runs with the product's processes, warmed up. */
-async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, start: Partial<StartOptions>, act: (running: RunningContestant) => Promise<T>): Promise<T> {
+/** Runs with the processes of the product, or of another, warmed up. */
+async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, start: Partial<StartOptions>, act: (running: RunningContestant) => Promise<T>, name: Contestant = 'expunge'): Promise<T> {
   await rig.freshTemporal();
   rig.driver.forget();
   rig.airflow.forget();
-  const running = await startContestant(rig, 'expunge', { split: 'apart', ...start, env: { ...env, ...start.env } });
+  const running = await startContestant(rig, name, { split: 'apart', ...start, env: { ...env, ...start.env } });
   try {
     // As many for each of several processes.
     await burst(rig.driver, userRequests(warmUp * Math.max(1, ...Object.values(start.copies ?? {}))).requests);
@@ -99,6 +101,25 @@ async function growTenants(rig: Rig, options: ScaleOptions): Promise<Growth> {
     return found;
   });
   return { of: 'services to a tenant', cases: options.tenantSizes.map(nameOf), costs };
+}
+
+/** What Temporal alone costs with as many open workflows: the bare one keeps nothing of them anywhere else. */
+async function growOpenWorkflows(rig: Rig, options: ScaleOptions): Promise<Growth> {
+  const nameOf = (open: number): string => `bare, ${open} open`;
+  rig.say('scale: open workflows of the bare one');
+  const costs = await beside(rig, options, {}, async (running) => {
+    const found: CostAtScale[] = [];
+    let open = 0;
+    for (const count of options.live) {
+      await addWaiting(rig, count - open, (done) => {
+        if (done % 2_000 === 0) rig.say(`  ${open + done} open`);
+      });
+      open = count;
+      for (let n = 0; n < options.repetitions; n++) found.push(await costAtScale(rig, running, nameOf(count), userRequests(options.burst)));
+    }
+    return found;
+  }, 'bare, local activities');
+  return { of: 'open workflows of the bare one, with local activities', cases: options.live.map(nameOf), costs, isBeside: true };
 }
 
 async function growLedger(rig: Rig, options: ScaleOptions): Promise<Growth> {
