@@ -51,11 +51,11 @@ export async function runScale(rig: Rig, options: ScaleOptions): Promise<ScaleFi
 }
 
 /** Runs with the processes of the product, or of another, warmed up. */
-async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, start: Partial<StartOptions>, act: (running: RunningContestant) => Promise<T>, name: Contestant = 'expunge'): Promise<T> {
+async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, { contestant = 'expunge', ...start }: Partial<StartOptions> & { readonly contestant?: Contestant }, act: (running: RunningContestant) => Promise<T>): Promise<T> {
   await rig.freshTemporal();
   rig.driver.forget();
   rig.airflow.forget();
-  const running = await startContestant(rig, name, { split: 'apart', ...start, env: { ...env, ...start.env } });
+  const running = await startContestant(rig, contestant, { split: 'apart', ...start, env: { ...env, ...start.env } });
   try {
     // As many for each of several processes.
     await burst(rig.driver, userRequests(warmUp * Math.max(1, ...Object.values(start.copies ?? {}))).requests);
@@ -103,22 +103,37 @@ async function growTenants(rig: Rig, options: ScaleOptions): Promise<Growth> {
   return { of: 'services to a tenant', cases: options.tenantSizes.map(nameOf), costs };
 }
 
+/** Measures a deletion, as often as there are repetitions. */
+async function costsOf(rig: Rig, { repetitions, burst: count }: ScaleOptions, running: RunningContestant, name: string): Promise<CostAtScale[]> {
+  const found: CostAtScale[] = [];
+  for (let n = 0; n < repetitions; n++) found.push(await costAtScale(rig, running, name, userRequests(count)));
+  return found;
+}
+
+/** @param what is added, in a word @returns adds as many as are missing */
+function growing(rig: Rig, add: typeof addLiveDeletions, what: string): (count: number) => Promise<void> {
+  let present = 0;
+  return async (count) => {
+    await add(rig, count - present, (done) => {
+      if (done % 2_000 === 0) rig.say(`  ${present + done} ${what}`);
+    });
+    present = count;
+  };
+}
+
 /** What Temporal alone costs with as many open workflows: the bare one keeps nothing of them anywhere else. */
 async function growOpenWorkflows(rig: Rig, options: ScaleOptions): Promise<Growth> {
   const nameOf = (open: number): string => `bare, ${open} open`;
   rig.say('scale: open workflows of the bare one');
-  const costs = await beside(rig, options, {}, async (running) => {
+  const costs = await beside(rig, options, { contestant: 'bare, local activities' }, async (running) => {
+    const growTo = growing(rig, addWaiting, 'open');
     const found: CostAtScale[] = [];
-    let open = 0;
     for (const count of options.live) {
-      await addWaiting(rig, count - open, (done) => {
-        if (done % 2_000 === 0) rig.say(`  ${open + done} open`);
-      });
-      open = count;
-      for (let n = 0; n < options.repetitions; n++) found.push(await costAtScale(rig, running, nameOf(count), userRequests(options.burst)));
+      await growTo(count);
+      found.push(...(await costsOf(rig, options, running, nameOf(count))));
     }
     return found;
-  }, 'bare, local activities');
+  });
   return { of: 'open workflows of the bare one, with local activities', cases: options.live.map(nameOf), costs, isBeside: true };
 }
 
@@ -127,26 +142,16 @@ async function growLedger(rig: Rig, options: ScaleOptions): Promise<Growth> {
   const empty = '1 live over none past';
   rig.say('scale: live deletions and past ones');
   const costs = await beside(rig, options, { env: { AUTO_RETRIES: '0' } }, async (running) => {
-    let live = 0;
-    const growTo = async (count: number): Promise<void> => {
-      await addLiveDeletions(rig, count - live, (done) => {
-        if (done % 2_000 === 0) rig.say(`  ${live + done} live`);
-      });
-      live = count;
-    };
-    const found: CostAtScale[] = [];
-    const measure = async (name: string): Promise<void> => {
-      for (let n = 0; n < options.repetitions; n++) found.push(await costAtScale(rig, running, name, userRequests(options.burst)));
-    };
+    const growTo = growing(rig, addLiveDeletions, 'live');
     await growTo(1);
-    await measure(empty);
+    const found = await costsOf(rig, options, running, empty);
     rig.say(`  writing ${options.pastDeletions} past deletions`);
     await addPastDeletions(rig.ledger, options.pastDeletions, (done) => {
       rig.say(`  ${done} past`);
     });
     for (const count of options.live) {
       await growTo(count);
-      await measure(nameOf(count));
+      found.push(...(await costsOf(rig, options, running, nameOf(count))));
     }
     return found;
   });

@@ -9,9 +9,9 @@ import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
 import type { Queryable } from '../../store/database.js';
 import { markPosted } from '../../store/ledger/jobs.js';
 import { readJobs, type JobStanding } from '../../store/ledger/read.js';
+import type { Slots } from '../slots.js';
 import { traced } from '../spans.js';
 import { AirflowUnavailable, type AirflowApi } from './airflow-api.js';
-import type { Slots } from '../slots.js';
 import { isSameConf } from './runs.rules.js';
 import type { Speak } from './speak.js';
 

@@ -115,7 +115,7 @@ export async function receiveAll(database: Queryable, requests: readonly NewRequ
 type Answer = Pick<Known, 'requestId'> & { readonly isNew: boolean; readonly refusedFor: string | null } & { readonly [Column in Exclude<keyof Known, 'requestId'>]: Known[Column] | null };
 const isKnown = (answer: Answer): answer is Answer & Known => answer.status !== null;
 
-/** The same for one. @throws RequestIdConflict */
+/** The same for one. @throws RequestIdConflict, LiveUnderAnotherRef */
 export async function receive(database: Queryable, request: NewRequest): Promise<Received> {
   const [received] = await receiveAll(database, [request]);
   if (received === undefined || received instanceof Error) throw received ?? new Error('no answer');

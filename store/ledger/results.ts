@@ -42,8 +42,12 @@ export async function recordResults(database: Database, results: readonly JobRes
   const firsts = new Map([...results].reverse().map((result) => [result.jobId, result]));
   const kept = await keepPlainResults(database, firsts);
   const others = results.filter((result) => !kept.has(result));
-  const judged = others.length === 0 ? kept : await judgeResults(database, others);
-  return results.map((result) => kept.get(result) ?? judged.get(result) ?? new AttemptMoved(`nothing was said of job ${result.jobId}`));
+  const judged: Answers = others.length > 0 ? await judgeResults(database, others) : new Map();
+  return results.map((result) => {
+    const answer = kept.get(result) ?? judged.get(result);
+    if (!answer) throw new Error(`nothing was said of job ${result.jobId}`);
+    return answer;
+  });
 }
 
 /** What follows from each result. */

@@ -16,12 +16,14 @@ export interface UserInventory {
 }
 
 /** Reads what the index knows of the user of a request, under every reference that the user goes by. */
-export async function readUserInventory(queryable: Queryable, requestId: string, where = 'true'): Promise<UserInventory> {
+export const readUserInventory = (queryable: Queryable, requestId: string): Promise<UserInventory> => readWhere(queryable, requestId, 'true');
+
+async function readWhere(queryable: Queryable, requestId: string, condition: string): Promise<UserInventory> {
   const rows = await queryable.rows<{ kind: SubjectKind | null; count: number; newer: number }>(
     `SELECT i.kind, count(*) FILTER (WHERE d.completed_at IS NULL OR i.since_at <= d.completed_at) AS count,
        count(*) FILTER (WHERE i.event_at > d.completed_at) AS newer
      FROM deletions d JOIN subject_ids s USING (user_id) LEFT JOIN subject_items i ON i.subject_ref = s.subject_ref
-     WHERE d.request_id = $1 AND ${where} GROUP BY i.kind`,
+     WHERE d.request_id = $1 AND ${condition} GROUP BY i.kind`,
     [requestId],
   );
   return { isKnown: rows.length > 0, kinds: rows.flatMap(({ kind, count, newer }) => (kind === null ? [] : [{ kind, count, newer }])) };
@@ -40,7 +42,7 @@ export function readQuietUserInventory(tx: Transaction, requestId: string, subje
  */
 export async function readQuietIfNothingExpected(tx: Transaction, requestId: string, subjectRefs: Iterable<string>): Promise<UserInventory | undefined> {
   const waited = waitOutWritersWhere(tx, subjectRefs, `EXISTS (SELECT FROM deletions d WHERE d.request_id = $3 AND ${NOTHING_EXPECTED})`, requestId);
-  const [isWaitedOut, inventory] = await Promise.all([waited, readUserInventory(tx, requestId, NOTHING_EXPECTED)]);
+  const [isWaitedOut, inventory] = await Promise.all([waited, readWhere(tx, requestId, NOTHING_EXPECTED)]);
   return isWaitedOut ? inventory : undefined;
 }
 

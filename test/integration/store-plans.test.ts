@@ -144,7 +144,7 @@ const ONE_DELETION: readonly Scene[] = [
     await activities.claim({ ...call, step: 0, sendFor: 'the request' });
     const jobId = `del_req_${requestId}`;
     await recordResult(database, { jobId, airflowRunId: jobId, status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
-    expect(await activities.complete({ ...call, step: 1, attempt: 1 })).toMatchObject({ outcome: 'completed' });
+    expect(await activities.complete({ ...call, step: 1, attempt: 1, subjectRef: 'v1.78' })).toMatchObject({ outcome: 'completed' });
     expect(await activities.verify({ requestId })).toMatchObject({ outcome: 'stated', verdict: 'RESIDUAL', again: `${requestId}~again~1` });
     expect(await activities.verify({ requestId })).toMatchObject({ outcome: 'stated' });
     await readUserOf(database, requestId);

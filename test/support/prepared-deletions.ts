@@ -39,7 +39,7 @@ export async function sent(world: World, request: TestRequest): Promise<Claimed>
   return deletion;
 }
 /** Airflow's SUCCESS of the first attempt enters the ledger. */
-export const succeeded = ({ database }: Ledger, { requestId }: Claimed) =>
+export const succeeded = ({ database }: Pick<Ledger, 'database'>, { requestId }: Pick<Claimed, 'requestId'>) =>
   recordResult(database, { jobId: jobIdFor(requestId, 1), airflowRunId: jobIdFor(requestId, 1), status: 'SUCCESS', counts: { rows: 3 }, errorText: null, failureCode: 'DAG_FAILED' });
 /** The deletion is parked, after a failure. */
 export const parked = async (world: World, deletion: Claimed): Promise<void> => {
