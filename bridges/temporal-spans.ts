@@ -8,5 +8,5 @@ export const placeIn = (headers: Readonly<Record<string, unknown>> | undefined):
 };
 
 /** Asks Temporal for something under a span, named as Temporal's own SDKs name it: `StartWorkflow:userDeletion`. */
-export const askingTemporal = <T>(operation: 'StartWorkflow' | 'SignalWorkflow' | 'SignalWithStartWorkflow', name: string, workflowId: string, ask: () => Promise<T>, place?: TraceContext): Promise<T> =>
+export const askingTemporal = <T>(operation: 'StartWorkflow' | 'SignalWorkflow' | 'SignalWithStartWorkflow' | 'UpdateWorkflow', name: string, workflowId: string, ask: () => Promise<T>, place?: TraceContext): Promise<T> =>
   inSpan(`${operation}:${name}`, { kind: SpanKind.CLIENT, place, attributes: { temporalWorkflowID: workflowId } }, ask);

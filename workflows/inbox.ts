@@ -51,15 +51,16 @@ const NO_DELETION = 'no deletion is under way in this workflow';
 
 /** Registers every signal, update and query of a deletion. Call it when the state that they read is ready. */
 export function openInbox(inbox: Inbox): void {
-  setHandler(
-    defineSignal<[unknown]>(SIGNALS.airflowResult),
-    (input) => {
-      const result = airflowResultOf(input);
-      if (result) inbox.results.push(result);
-      else log.warn('a result signal of no known form was ignored');
-    },
-    { description: 'Sent by the result bridge: {requestId, attempt, status: SUCCESS | FAILURE, failureCode?}.' },
-  );
+  /** @returns whether it is a result */
+  const takeResult = (input: unknown): boolean => {
+    const result = airflowResultOf(input);
+    if (result) inbox.results.push(result);
+    else log.warn('a result of no known form was ignored');
+    return result !== undefined;
+  };
+  const ofAResult = { description: 'Sent by the result bridge: {requestId, attempt, status: SUCCESS | FAILURE, failureCode?}.' };
+  setHandler(defineSignal<[unknown]>(SIGNALS.airflowResult), (input) => void takeResult(input), ofAResult);
+  setHandler(defineUpdate<boolean, [unknown]>(UPDATES.airflowResult), takeResult, ofAResult);
   setHandler(
     defineSignal<[unknown]>(SIGNALS.join),
     (input) => {

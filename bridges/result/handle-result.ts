@@ -1,5 +1,4 @@
 import type { MessageHandler } from '../../bus/messages.js';
-import type { AirflowResultSignal } from '../../contracts/names/index.js';
 import { MessageFault, parseAirflowResult, type AirflowResult, type RawMessage, type TraceContext } from '../../contracts/topics/index.js';
 import { inBatches } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
@@ -10,13 +9,11 @@ import { ContentRefused, type Database } from '../../store/database.js';
 import { readTracedByJob } from '../../store/ledger/places.js';
 import { hasEnded, recordResults, type JobResult, type RecordedResult } from '../../store/ledger/results.js';
 import { traced } from '../spans.js';
-
-/** Signals a result to a deletion's workflow. @returns whether there is such a workflow; throws what Temporal throws when it is out. */
-export type SignalResult = (workflowId: string, signal: AirflowResultSignal) => Promise<'signalled' | 'not-found'>;
+import type { TellWorkflow } from './tell-workflow.js';
 
 export interface ResultDeps {
   readonly database: Database;
-  readonly signalResult: SignalResult;
+  readonly tellWorkflow: TellWorkflow;
   /** How long a live deletion's workflow may be missing, with Temporal answering, before nobody waits for it any more. */
   readonly patienceMs: number;
   readonly metrics: Pick<Metrics, 'results' | 'erasedAfterCancel'>;
@@ -81,12 +78,13 @@ async function record(recordOne: (result: JobResult) => Promise<RecordedResult>,
 
 type Wake = Extract<RecordedResult, { outcome: 'wake' }>;
 
-async function wake({ database, signalResult, patienceMs, log }: ResultDeps, jobId: string, { workflowId, signal }: Wake, missedSince: Map<string, number>): Promise<'signalled' | 'ended' | 'unsignalled'> {
-  if ((await signalResult(workflowId, signal)) === 'signalled') return 'signalled';
+async function wake({ database, tellWorkflow, patienceMs, log }: ResultDeps, jobId: string, { workflowId, signal }: Wake, missedSince: Map<string, number>): Promise<'taken' | 'signalled' | 'ended' | 'untold'> {
+  const told = await tellWorkflow(workflowId, signal);
+  if (told !== 'not-found') return told;
   if (await hasEnded(database, signal.requestId)) return 'ended';
   const since = missedSince.get(jobId) ?? performance.now();
   missedSince.set(jobId, since);
   if (performance.now() - since < patienceMs) throw new WorkflowNotThere(`The workflow of request ${signal.requestId} is not there; its result is tried again`);
   log.error({ requestId: signal.requestId, jobId }, 'a live deletion has no workflow to take its result; the ledger keeps it for the run that claims the request next');
-  return 'unsignalled';
+  return 'untold';
 }

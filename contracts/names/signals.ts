@@ -15,19 +15,20 @@ export const SIGNALS = {
   reclaim: 'reclaim',
 } as const;
 
-/** Updates of the same effect as the signals of persons, answered at once. */
+/** Updates of the same effect as the signals of persons, and as that of a result, answered at once. */
 export const UPDATES = {
   retry: 'retryNow',
   cancel: 'cancelNow',
   hold: 'holdNow',
   release: 'releaseNow',
+  airflowResult: 'takeAirflowResult',
   /** Tenant workflow only: erase what is left of an empty tenant. */
   erase: 'eraseNow',
 } as const;
 
 export const QUERIES = { status: 'status' } as const;
 
-/** What `airflowResult` carries: status and numbers; Airflow's error text stays in the ledger. */
+/** What the signal and the update of a result carry: status and numbers; Airflow's error text stays in the ledger. */
 export interface AirflowResultSignal {
   readonly requestId: string;
   readonly attempt: number;

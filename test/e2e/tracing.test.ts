@@ -28,7 +28,7 @@ const newTrace = () => ({ traceId: randomBytes(16).toString('hex'), spanId: rand
 /** From the first message to the tell-tale of what came of it, in the order in which they begin. */
 const ATTEMPT = [
   'process airflow.pipeline.trigger', 'POST /api/v2/dags/{dag_id}/dagRuns', `check_fence ${USER_DAG}`, `erase ${USER_DAG}`, `publish_result ${USER_DAG}`,
-  'send airflow.pipeline.result', 'process airflow.pipeline.result', 'SignalWorkflow:airflowResult',
+  'send airflow.pipeline.result', 'process airflow.pipeline.result', 'UpdateWorkflow:takeAirflowResult',
 ];
 const END = ['RunActivity:complete', 'send notifications.send'];
 

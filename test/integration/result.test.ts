@@ -1,6 +1,9 @@
+import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createResultHandler, WorkflowNotThere, type SignalResult } from '../../bridges/result/handle-result.js';
+import { createResultHandler, WorkflowNotThere } from '../../bridges/result/handle-result.js';
 import { startResultBridge } from '../../bridges/result/role.js';
+import { createTellWorkflow, type TellWorkflow } from '../../bridges/result/tell-workflow.js';
 import { deadLetterTopic, taskQueueFor, TOPICS, WORKFLOW_TYPES } from '../../contracts/names/index.js';
 import { createMetrics } from '../../platform/metrics.js';
 import type { RunningRole } from '../../platform/roles.js';
@@ -89,9 +92,22 @@ test('what was erased after a cancel raises an alarm', async () => {
   expect(house.logged.some((line) => line.includes('"level":"error"') && line.includes(job.jobId))).toBe(true);
 });
 
+test('a result that a workflow does not take as an update, as one of a release that knows none, is signalled', async () => {
+  const signals: unknown[] = [];
+  const handle = {
+    executeUpdate: () => Promise.reject(new WorkflowUpdateFailedError('Workflow Update failed', new ApplicationFailure('no handler of this name'))),
+    signal: (...signal: unknown[]) => Promise.resolve(void signals.push(signal)),
+  };
+  const client = { workflow: { getHandle: () => handle }, withDeadline: <T>(_deadline: number, act: () => Promise<T>) => act() };
+  const tell = createTellWorkflow({ client: client as unknown as Client, log: house.log });
+  const told = { requestId: 'request', attempt: 2, status: 'SUCCESS' } as const;
+  for (let i = 0; i < 2; i++) expect(await tell('user-deletion/v1.some', told)).toBe('signalled');
+  expect(signals).toEqual([['airflowResult', told], ['airflowResult', told]]);
+});
+
 describe('a workflow that is not there', () => {
-  const handlerWith = (signalResult: SignalResult, patienceMs: number, counted = createMetrics()) =>
-    createResultHandler({ database: house.database, signalResult, patienceMs, metrics: counted, log: house.log });
+  const handlerWith = (tellWorkflow: TellWorkflow, patienceMs: number, counted = createMetrics()) =>
+    createResultHandler({ database: house.database, tellWorkflow, patienceMs, metrics: counted, log: house.log });
 
   test('is waited for no longer than the patience, and then the ledger keeps the result', async () => {
     const job = await sentJob(house.database);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
-import { createSignalResult } from '../../bridges/result/role.js';
+import { createTellWorkflow } from '../../bridges/result/tell-workflow.js';
 import { runCli } from '../../client/run.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
 import { createLog } from '../../platform/log.js';
@@ -57,7 +57,7 @@ const buildOf = (workflowId: string): Promise<string> => waitFor(`${workflowId} 
 });
 async function succeed({ input: { requestId }, workflowId }: Awaited<ReturnType<typeof start>>): Promise<void> {
   const recorded = await recordResult(house.database, { jobId: `del_req_${requestId}`, airflowRunId: 'r', status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' });
-  if (recorded.outcome === 'wake') await createSignalResult(house.client)(recorded.workflowId, recorded.signal);
+  if (recorded.outcome === 'wake') await createTellWorkflow({ client: house.client, log: house.log })(recorded.workflowId, recorded.signal);
   expect(await house.client.workflow.getHandle(workflowId).result()).toMatchObject({ outcome: 'COMPLETED' });
 }
 

@@ -51,12 +51,12 @@ type What = 'service.provisioned' | 'service.deprovisioned';
 const eventMessage = (world: World, eventType: What, instance: string, second: number, dependsOn: readonly string[] = []) =>
   ({ eventId: world.id(`evt-${second}`), eventType, tenantId: world.id('tenant'), serviceType: 'email', serviceInstanceId: instance, dependsOn, timestamp: at(second) });
 
-/** The result bridge, whose signals are gathered. */
+/** The result bridge; what it tells workflows is gathered. */
 function resultsOn(database: Database) {
   const signals: { workflowId: string; signal: AirflowResultSignal }[] = [];
   const handle = createResultHandler({
     database, metrics, log, patienceMs: 0,
-    signalResult: (workflowId, signal) => {
+    tellWorkflow: (workflowId, signal) => {
       signals.push({ workflowId, signal });
       return Promise.resolve('signalled');
     },

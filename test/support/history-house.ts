@@ -8,7 +8,7 @@ import { InventoryUnavailable, localInventory } from '../../activities/subject-i
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
-import { RECONCILER, SIGNALS, taskQueueFor, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
+import { RECONCILER, SIGNALS, taskQueueFor, UPDATES, type DeletionInput, type FailureCode } from '../../contracts/names/index.js';
 import { createLog } from '../../platform/log.js';
 import { bundleWorkflows } from '../../platform/workflow-bundle.js';
 import { openDatabase, type Database } from '../../store/database.js';
@@ -34,7 +34,8 @@ export interface HistoryHouse {
   /** Whoever is asked what exists of a user cannot be asked. */
   ownersAreOut: boolean;
   start(request: TestRequest & { requestId: string }): Promise<{ workflowId: string; input: DeletionInput }>;
-  result(requestId: string, attempt: number, status: 'SUCCESS' | 'FAILURE', failureCode?: FailureCode): Promise<void>;
+  /** A result, as a signal or as an update of the workflow. */
+  result(requestId: string, attempt: number, status: 'SUCCESS' | 'FAILURE', how?: { readonly failureCode?: FailureCode; readonly as?: 'signal' | 'update' }): Promise<void>;
   /** Delivers what waits in the outbox to wake workflows. @returns the workflow ids */
   relay(): Promise<string[]>;
   /** One pass of the reconciler. @returns its workflow id */
@@ -114,12 +115,14 @@ export async function openHistoryHouse(env: { readonly TEMPORAL_ADDRESS: string;
       await startOrJoin(received);
       return received;
     },
-    result: async (requestId, attempt, status, failureCode = 'DAG_FAILED') => {
+    result: async (requestId, attempt, status, { failureCode = 'DAG_FAILED', as = 'signal' } = {}) => {
       const job = (await readDeletion(database, requestId))?.attempts.find((one) => one.attempt === attempt);
       if (!job) throw new Error(`${requestId} has no attempt ${attempt}`);
       const recorded = await recordResult(database, { jobId: job.jobId, airflowRunId: job.jobId, status, counts: { rows_deleted: 7 }, errorText: null, failureCode });
       if (recorded.outcome !== 'wake') throw new Error(`the result of ${job.jobId} wakes nobody: ${recorded.outcome}`);
-      await client.workflow.getHandle(recorded.workflowId).signal(SIGNALS.airflowResult, recorded.signal);
+      const workflow = client.workflow.getHandle(recorded.workflowId);
+      if (as === 'signal') await workflow.signal(SIGNALS.airflowResult, recorded.signal);
+      else await workflow.executeUpdate(UPDATES.airflowResult, { args: [recorded.signal] });
     },
     relay: async () => {
       await database.rows(`UPDATE outbox SET sent_at = now() WHERE target = 'kafka' AND sent_at IS NULL`);

@@ -103,6 +103,14 @@ export const scenes: Readonly<Record<string, Scene>> = {
     await house.result('failure-then-success', 2, 'SUCCESS');
     return ended(house, 'failure-then-success', workflowId, 'COMPLETED');
   },
+  'results-taken-as-updates': async (house) => {
+    const { workflowId } = await startService(house, 'taken-as-updates', { policy: { retryBackoffMs: 300 } });
+    await house.untilSent('taken-as-updates');
+    await house.result('taken-as-updates', 1, 'FAILURE', { as: 'update' });
+    await house.untilSent('taken-as-updates', 2);
+    await house.result('taken-as-updates', 2, 'SUCCESS', { as: 'update' });
+    return ended(house, 'results-taken-as-updates', workflowId, 'COMPLETED');
+  },
   'silence-then-late-success': async (house) => {
     const { workflowId } = await startService(house, 'silence', { policy: { resultTimeoutMs: 500, autoRetries: 1, retryBackoffMs: 300 } });
     await house.until('silence', 'TIMEOUT', ({ deletion }) => deletion.status === 'TIMEOUT');
@@ -159,7 +167,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   'cancelled-while-parked': async (house) => {
     const { workflowId } = await startService(house, 'cancelled');
     await house.untilSent('cancelled');
-    await house.result('cancelled', 1, 'FAILURE', 'NO_ERASER');
+    await house.result('cancelled', 1, 'FAILURE', { failureCode: 'NO_ERASER' });
     await house.until('cancelled', 'parked', ({ deletion }) => deletion.status === 'FAILED');
     await house.client.workflow.getHandle(workflowId).executeUpdate(UPDATES.cancel, { args: [OLGA] });
     return ended(house, 'cancelled-while-parked', workflowId, 'CANCELLED');

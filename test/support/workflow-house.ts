@@ -11,7 +11,7 @@ import type { InventoryAuthority } from '../../activities/inventory-authority.js
 import type { serviceDeletion } from '../../workflows/index.js';
 import { createRuns, mustSee } from '../../bridges/reconcile/runs.js';
 import { createStartOrJoin } from '../../bridges/ingress/start-or-join.js';
-import { createSignalResult } from '../../bridges/result/role.js';
+import { createTellWorkflow } from '../../bridges/result/tell-workflow.js';
 import { signalTransport } from '../../bridges/relay/transports.js';
 import { SEARCH_ATTRIBUTES, taskQueueFor, RECONCILER, type DeletionInput, type FailureCode, type ReconcileInput, type ReconcileReport } from '../../contracts/names/index.js';
 import { setUpTemporal } from '../../client/setup/temporal.js';
@@ -68,6 +68,8 @@ export interface WorkflowHouse {
   /** Waits until the ledger says so; time does not skip meanwhile. */
   until(requestId: string, what: string, holds: (record: DeletionRecord) => boolean): Promise<DeletionRecord>;
   untilStatus(requestId: string, status: DeletionRecord['deletion']['status']): Promise<DeletionRecord>;
+  /** Leaves the workflows without a worker, until it is restarted. */
+  stopWorker(): Promise<void>;
   /** Stops the worker and starts another, with activities wrapped as said. */
   restartWorker(wrap?: Wrap): Promise<void>;
   close(): Promise<void>;
@@ -189,7 +191,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
 
   const startOrJoin = createStartOrJoin(client);
   const deliver = signalTransport(client);
-  const signalResult = createSignalResult(client);
+  const tellWorkflow = createTellWorkflow({ client, log: createLog({ level: 'fatal' }) });
   const lanes = Array.from({ length: OUTBOX_LANES }, (_, lane) => lane);
 
   const read = async (requestId: string) => {
@@ -217,7 +219,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
         errorText: errorText ?? null,
         failureCode,
       });
-      if (recorded.outcome === 'wake') await signalResult(recorded.workflowId, recorded.signal);
+      if (recorded.outcome === 'wake') await tellWorkflow(recorded.workflowId, recorded.signal);
       return recorded;
     },
     result: async ({ input }, attempt, status, failureCode) => {
@@ -251,6 +253,7 @@ export async function openWorkflowHouse(options: HouseOptions = {}): Promise<Wor
       );
     },
     untilStatus: (requestId, status) => house.until(requestId, status, ({ deletion }) => deletion.status === status),
+    stopWorker: () => stopWorker(),
     restartWorker: async (wrap) => {
       await stopWorker();
       stopWorker = await startWorker(wrap);

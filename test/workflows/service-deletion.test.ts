@@ -20,7 +20,7 @@ async function sent(more: Partial<TestRequest> = {}) {
 const quick = { resultTimeoutMs: 60_000, autoRetries: 1, retryBackoffMs: 1_000 };
 
 describe('the way that all goes well', () => {
-  test('takes 13 history events for a service', async () => {
+  test('takes 14 history events for a service', async () => {
     const { running, requestId } = await sent();
     await house.result(running, 1, 'SUCCESS');
     expect(await running.handle.result()).toEqual({ requestId, outcome: 'COMPLETED', attempts: 1 });
@@ -34,10 +34,10 @@ describe('the way that all goes well', () => {
     expect(rows.map(({ destination }) => destination)).toEqual(['airflow.pipeline.trigger', 'nova.deletion.events', 'notifications.send', 'nova.deletion.events']);
     expect(new Set(rows.map(({ eventId }) => eventId)).size).toBe(4);
     const { events } = await running.handle.fetchHistory();
-    expect(events).toHaveLength(13);
+    expect(events).toHaveLength(14);
   });
 
-  test('takes 13 history events for a user, and tells no tenant', async () => {
+  test('takes 14 history events for a user, and tells no tenant', async () => {
     const running = await house.start({ subject: userSubject(), userId: 'user_happy', policy: { dagId: 'user_cleanup_dag' } });
     const { requestId } = running.input;
     await house.untilStatus(requestId, 'SENT_TO_AIRFLOW');
@@ -53,7 +53,7 @@ describe('the way that all goes well', () => {
     expect(JSON.parse(rows[0]!.body)).toMatchObject({ jobId: `del_req_${requestId}`, payload: { dag_id: 'user_cleanup_dag', conf: { user_id: 'user_happy', dry_run: false } } });
     expect(await house.database.rows(`SELECT 1 FROM outbox WHERE key LIKE 'tenant/%' AND request_id LIKE $1`, [`${requestId}%`])).toEqual([]);
     const { events } = await running.handle.fetchHistory();
-    expect(events).toHaveLength(13);
+    expect(events).toHaveLength(14);
   });
 });
 
