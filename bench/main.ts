@@ -8,7 +8,7 @@ import { messageOf } from '../stack/errors.js';
 import { holderOf, markHolder } from '../stack/holder.js';
 import { CONTESTANTS, type Contestant } from './contestants.js';
 import { KINDS } from './load/requests.js';
-import { openRig, STACK_DIR, type RigAirflow } from './rig.js';
+import { openRig, STACK_DIR, type RigAirflow, type TemporalKeeps } from './rig.js';
 import { sectionText, settingText, type SectionReport } from './report/report.js';
 import { airflowFor, needsCommitTimes, runSection, SECTIONS, type Section, type SectionOptions } from './sections/run-section.js';
 import { SCALE_PARTS, type ScalePart } from './sections/scale.js';
@@ -16,6 +16,7 @@ import { SCALE_PARTS, type ScalePart } from './sections/scale.js';
 interface BenchOptions extends SectionOptions {
   readonly json?: string;
   readonly waitForQuiet: number;
+  readonly temporal: TemporalKeeps;
 }
 
 const started = performance.now();
@@ -65,7 +66,7 @@ async function bench(sections: readonly Section[], options: BenchOptions): Promi
   let setting: Setting | undefined;
   try {
     for (const { airflow, commitTimes, sections: together } of byStack(sections, options)) {
-      const rig = await openRig({ airflow, commitTimes, quietWithinMs: options.waitForQuiet * 1000, say, signal: interrupted.signal });
+      const rig = await openRig({ airflow, temporal: options.temporal, commitTimes, quietWithinMs: options.waitForQuiet * 1000, say, signal: interrupted.signal });
       try {
         if (setting === undefined) process.stdout.write(`${settingText(rig.setting)}\n\n`);
         setting ??= rig.setting;
@@ -95,6 +96,7 @@ const program = new Command('npm run bench --')
   .addOption(new Option('--kinds <list>', 'user, service').argParser(listOf({ user: 'user', service: 'service' })).default([...KINDS], 'both'))
   .addOption(new Option('--contestants <list>', 'expunge, normal, local').argParser(listOf<Contestant>({ expunge: CONTESTANTS[0], normal: CONTESTANTS[1], local: CONTESTANTS[2] })).default([...CONTESTANTS], 'all three'))
   .addOption(new Option('--processes <split>', 'a process for each role, or one for all').choices(['apart', 'together']).default('apart'))
+  .addOption(new Option('--temporal <where>', 'where Temporal keeps its data: on disk, as PostgreSQL does, or in memory only').choices(['disk', 'memory']).default('disk'))
   .option('--burst <n>', 'deletions in the burst; with nova, records in each load', whole)
   .option('--seconds <n>', 'length of the steady load', whole)
   .addOption(new Option('--wait-for-quiet <seconds>', 'how long each load may be put off while others keep the machine busy').argParser(whole).default(0, 'not at all'))

@@ -47,19 +47,20 @@ export const STACK_DIR = fileURLToPath(new URL('../.stack/bench', import.meta.ur
 const WAIT_MS = 60_000;
 const RETENTION_MS = 86_400_000;
 
-/**
- * PostgreSQL writes to disk as in production. Temporal keeps all in memory, which is the fastest that it can be: what
- * is compared with it has no such favour.
- */
+/** As in production, for the ledger and for Temporal, unless Temporal is to keep all in memory: the fastest that it can be. */
 const POSTGRES = { fsync: 'on', full_page_writes: 'on', track_io_timing: 'off' };
 /** Says of each row when it was committed. */
 const COMMIT_TIMES = { track_commit_timestamp: 'on' };
+
+/** Where Temporal keeps what it must not forget: in a database on disk, or nowhere. */
+export type TemporalKeeps = 'disk' | 'memory';
 
 /** Which Airflow: one that answers at once, in this process; the simulator, with its caps and durations; or the real one. */
 export type RigAirflow = 'stand-in' | 'simulated' | 'real';
 
 export interface RigOptions {
   readonly airflow: RigAirflow;
+  readonly temporal: TemporalKeeps;
   /** PostgreSQL keeps the times of commits. */
   readonly commitTimes: boolean;
   readonly quietWithinMs: number;
@@ -69,7 +70,7 @@ export interface RigOptions {
 }
 
 /** Starts the stack and sets it up. @throws what the stack throws; nothing is left running then. */
-export async function openRig({ airflow: airflowIs, commitTimes, quietWithinMs, say, signal }: RigOptions): Promise<Rig> {
+export async function openRig({ airflow: airflowIs, temporal: temporalKeeps, commitTimes, quietWithinMs, say, signal }: RigOptions): Promise<Rig> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -78,7 +79,7 @@ export async function openRig({ airflow: airflowIs, commitTimes, quietWithinMs, 
     say(`starting Temporal, Kafka, PostgreSQL${airflowIs === 'stand-in' ? '' : ` and Airflow (${airflowIs})`}`);
     const stack = await startStack({
       environment: { ...environment, ERASERS_FILE: erasersFile },
-      dir: STACK_DIR, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: 'throwaway', postgres: { settings: { ...POSTGRES, ...(commitTimes && COMMIT_TIMES) } }, signal,
+      dir: STACK_DIR, airflow: airflowIs === 'stand-in' ? 'none' : airflowIs, simulatorArgs: ['--answer-only'], durability: temporalKeeps === 'disk' ? 'temporary' : 'throwaway', postgres: { settings: { ...POSTGRES, ...(commitTimes && COMMIT_TIMES) } }, signal,
     });
     closing.push(() => stack.stop());
     const log = createLog({ level: 'fatal' });
@@ -102,7 +103,7 @@ export async function openRig({ airflow: airflowIs, commitTimes, quietWithinMs, 
 
     let connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
     closing.push(() => connection.close());
-    const setting = await describeSetting(ledger, connection, stack.part('kafka').pid !== undefined);
+    const setting = await describeSetting(ledger, connection, { kafka: stack.part('kafka').pid !== undefined, temporal: stack.part('temporal').pid === undefined ? undefined : temporalKeeps });
     return {
       env, config, logDir, log, keeper, kafka, driver, airflow, ledger, setting, quietWithinMs, say, close,
       partPids: () => Object.fromEntries(stack.parts.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]]))),
@@ -112,6 +113,7 @@ export async function openRig({ airflow: airflowIs, commitTimes, quietWithinMs, 
         if (server.pid === undefined) return; // of someone else: taken as it is, for all alike
         await connection.close();
         await server.kill('SIGKILL');
+        await server.forget();
         await server.start();
         connection = await Connection.connect({ address: env['TEMPORAL_ADDRESS'] ?? '' });
         await setUpTemporal({ temporal: config.temporal, retentionMs: RETENTION_MS, waitMs: WAIT_MS, log });

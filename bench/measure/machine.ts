@@ -11,6 +11,8 @@ export interface Setting {
   readonly commit: string;
   readonly node: string;
   readonly temporal: string;
+  /** Where it keeps what it must not forget. */
+  readonly temporalKeeps: 'disk' | 'memory' | 'unknown';
   readonly kafka: string;
   readonly postgres: string;
   readonly cores: number;
@@ -36,8 +38,8 @@ async function commit(): Promise<string> {
   }
 }
 
-/** Reads it from the parts themselves, as far as they tell. @param kafkaIsOurs whether the stack started it, and so knows its version. */
-export async function describeSetting(database: Database, connection: Connection, kafkaIsOurs: boolean): Promise<Setting> {
+/** Reads it from the parts themselves, as far as they tell. @param ours what is known of those that the stack started */
+export async function describeSetting(database: Database, connection: Connection, ours: { readonly kafka: boolean; readonly temporal: 'disk' | 'memory' | undefined }): Promise<Setting> {
   const [{ serverVersion }, [postgres], head] = await Promise.all([
     connection.workflowService.getSystemInfo({}),
     database.rows<{ serverVersion: string }>('SHOW server_version'),
@@ -47,7 +49,8 @@ export async function describeSetting(database: Database, connection: Connection
     commit: head,
     node: process.versions.node,
     temporal: serverVersion,
-    kafka: kafkaIsOurs ? KAFKA_VERSION : 'unknown',
+    temporalKeeps: ours.temporal ?? 'unknown',
+    kafka: ours.kafka ? KAFKA_VERSION : 'unknown',
     postgres: postgres?.serverVersion ?? 'unknown',
     cores: cpus().length,
     processor: cpus()[0]?.model.trim() ?? 'unknown',

@@ -36,8 +36,10 @@ export function shown(value: number): string {
 export const spreadText = ({ min, median, max, values }: { readonly min: number; readonly median: number; readonly max: number; readonly values: readonly number[] }): string =>
   values.length === 1 ? shown(median) : `${shown(median)} (${shown(min)} to ${shown(max)})`;
 
-export const settingText = ({ commit, node, temporal, kafka, postgres, cores, processor, memoryGiB, loadBefore, startedAt }: Setting): string =>
-  `Expunge ${commit}, Node ${node}, Temporal ${temporal} (in memory), Kafka ${kafka}, PostgreSQL ${postgres}; ${cores} cores (${processor}), ${memoryGiB} GiB; load before ${shown(loadBefore)}; ${startedAt}`;
+const KEEPS = { disk: 'on disk', memory: 'in memory', unknown: 'of someone else' } as const;
+
+export const settingText = ({ commit, node, temporal, temporalKeeps, kafka, postgres, cores, processor, memoryGiB, loadBefore, startedAt }: Setting): string =>
+  `Expunge ${commit}, Node ${node}, Temporal ${temporal} (${KEEPS[temporalKeeps]}), Kafka ${kafka}, PostgreSQL ${postgres}; ${cores} cores (${processor}), ${memoryGiB} GiB; load before ${shown(loadBefore)}; ${startedAt}`;
 
 function tableText({ title, head, rows }: ReportTable): string {
   const table = new Table({ head: [...head], style: { head: [], border: [] } });
