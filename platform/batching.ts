@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createFlow, type Gathering } from './gathering.rules.js';
 import { underNoSpan } from './tracing/spans.js';
 
 export interface BatchingOptions {
@@ -5,7 +7,12 @@ export interface BatchingOptions {
   readonly mostItems: number;
   /** Whether one of the items may be to blame for the failure of a batch: each is then tried on its own. */
   readonly mayBeOfOne?: (error: unknown) => boolean;
+  /** When to let more gather before a batch; never when left out. */
+  readonly gathering?: Gathering;
 }
+
+/** For what is asked once or twice for a deletion, and may be answered a little later where there are many. */
+export const WHERE_THERE_ARE_MANY: Gathering = { fromPerSecond: 15, together: 10, mostMs: 100 };
 
 interface Waiting<Item, Result> {
   readonly item: Item;
@@ -19,7 +26,8 @@ interface Waiting<Item, Result> {
  * @param work gives one result for each item, in their order; an Error fails that item alone
  * @returns does one item, in a batch with others
  */
-export function inBatches<Item, Result>(work: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>, { mostItems, mayBeOfOne = () => false }: BatchingOptions): (item: Item) => Promise<Result> {
+export function inBatches<Item, Result>(work: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>, { mostItems, mayBeOfOne = () => false, gathering }: BatchingOptions): (item: Item) => Promise<Result> {
+  const flow = gathering && createFlow(gathering);
   const waiting: Waiting<Item, Result>[] = [];
   let running: Promise<void> | undefined;
 
@@ -40,7 +48,13 @@ export function inBatches<Item, Result>(work: (items: readonly Item[]) => Promis
   const run = async (): Promise<void> => {
     // What is asked for in the same turn of the event loop goes together.
     await new Promise(setImmediate);
-    while (waiting.length > 0) await doTogether(waiting.splice(0, mostItems));
+    while (waiting.length > 0) {
+      const rest = waiting.length < mostItems ? flow?.restMs() : 0;
+      if (rest) await sleep(rest);
+      const batch = waiting.splice(0, mostItems);
+      flow?.went(batch.length);
+      await doTogether(batch);
+    }
     running = undefined;
   };
 

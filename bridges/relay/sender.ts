@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../platform/log.js';
+import { createFlow, type Gathering } from '../../platform/gathering.rules.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Queryable } from '../../store/database.js';
 import { anyUnsent, markRefused, markSent, nextUnsent, type UnsentRow } from '../../store/outbox.js';
-import { rateAfter, restMs } from './gathering.rules.js';
 import type { LaneLeases } from './lane-leases.js';
 import { rounds } from './rounds.rules.js';
 import type { Transport } from './transports.js';
@@ -31,6 +31,8 @@ export class RelayOutage extends Error {
   override readonly name = 'RelayOutage';
 }
 
+/** A batch costs a statement and a request to the broker, and wakes its readers. */
+const GATHERING: Gathering = { fromPerSecond: 40, together: 10, mostMs: 100 };
 /** Batches in a row before lanes may be given up for another relay's sake. */
 const MOST_BATCHES = 8;
 
@@ -43,14 +45,7 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
   const { target, database, leases, batch, onLeft } = options;
   /** Requests with a refused row, and when that is tried again. */
   const resting = new Map<string, number>();
-  let rate = 0;
-  let ratedAt = performance.now();
-
-  const sentMore = (rows: number): void => {
-    const now = performance.now();
-    rate = rateAfter(rate, rows, now - ratedAt);
-    ratedAt = now;
-  };
+  const flow = createFlow(GATHERING);
 
   /** The next rows, those that were sent being marked in the same breath. */
   const look = (lanes: readonly number[], sent: readonly number[]): Promise<UnsentRow[]> => {
@@ -65,7 +60,7 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
     let rows = await look(lanes, []);
     for (let batches = 1; rows.length > 0; batches++) {
       const { arrived, outage } = await sendInRounds(options, rows, resting, signal);
-      sentMore(arrived.length);
+      flow.went(arrived.length);
       // Where nothing of a few rows could go, they are another relay's by now, or rest.
       const hasMore = arrived.length > 0 || rows.length === batch;
       if (!hasMore || outage || signal.aborted || batches === MOST_BATCHES) {
@@ -75,7 +70,7 @@ export function createSender(options: SenderOptions): (signal: AbortSignal) => P
         return hasMore;
       }
       // Where many are being written, more gather meanwhile, and go together.
-      const rest = restMs(rate);
+      const rest = flow.restMs();
       if (rest > 0 && rows.length < batch) await sleep(rest);
       rows = await look(lanes, arrived);
       if (arrived.length > 0) options.onSent();

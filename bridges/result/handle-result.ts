@@ -1,6 +1,6 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import { MessageFault, parseAirflowResult, type AirflowResult, type RawMessage, type TraceContext } from '../../contracts/topics/index.js';
-import { inBatches } from '../../platform/batching.js';
+import { inBatches, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import { about } from '../../platform/tracing/about.js';
@@ -28,7 +28,7 @@ export class WorkflowNotThere extends Error {
 /** Handles airflow.pipeline.result: into the ledger first, then to the workflow that waits for it. Airflow's words go no further than the ledger. */
 export function createResultHandler(deps: ResultDeps): MessageHandler {
   const { database, metrics, log } = deps;
-  const recordOne = inBatches<JobResult, RecordedResult>((results) => recordResults(database, results), { mostItems: 200, mayBeOfOne: (error) => error instanceof ContentRefused });
+  const recordOne = inBatches<JobResult, RecordedResult>((results) => recordResults(database, results), { mostItems: 200, mayBeOfOne: (error) => error instanceof ContentRefused, gathering: WHERE_THERE_ARE_MANY });
   /** When the workflow of a job's deletion was first missed. */
   const missedSince = new Map<string, number>();
 

@@ -1,7 +1,7 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { ResultErrorCode } from '../../contracts/names/index.js';
 import { MessageFault, parseAirflowTrigger, traceContextOf, type AirflowTrigger, type TraceContext } from '../../contracts/topics/index.js';
-import { inBatches } from '../../platform/batching.js';
+import { inBatches, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import { about } from '../../platform/tracing/about.js';
@@ -72,7 +72,7 @@ function jobsOf(database: Queryable): Jobs {
     inBatches<string, JobStanding | null>(async (jobIds) => {
       const found = await ask(database, jobIds);
       return jobIds.map((jobId) => found.get(jobId) ?? null);
-    }, { mostItems: 200 });
+    }, { mostItems: 200, gathering: WHERE_THERE_ARE_MANY });
   return { read: together(readJobs), markPosted: together(markPosted) };
 }
 

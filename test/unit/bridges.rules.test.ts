@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hasReached } from '../../bridges/ingress/caught-up.rules.js';
 import { markWhenCaughtUp } from '../../bridges/ingress/caught-up.js';
-import { rateAfter, restMs } from '../../bridges/relay/gathering.rules.js';
 import { rounds } from '../../bridges/relay/rounds.rules.js';
 import { retryAfterMs } from '../../bridges/trigger/retry-after.rules.js';
 import { isSameConf, resultOf } from '../../bridges/trigger/runs.rules.js';
@@ -27,28 +26,6 @@ describe('rounds', () => {
 
   test('are as few as the longest request has rows', () => {
     expect(rounds([{ requestId: 'a' }, { requestId: 'b' }, { requestId: 'a' }, { requestId: 'c' }]).map((round) => round.length)).toEqual([3, 1]);
-  });
-});
-
-describe('a sender of rows', () => {
-  /** The rate after `seconds` in which so many rows a second went, `each` at a time. */
-  const rateAt = (perSecond: number, each: number, seconds = 5): number =>
-    Array.from({ length: (perSecond * seconds) / each }).reduce<number>((rate) => rateAfter(rate, each, (1000 * each) / perSecond), 0);
-
-  test('knows how many went in the last second, whatever the size of its batches', () => {
-    for (const perSecond of [5, 50, 500]) for (const each of [1, 5]) expect(rateAt(perSecond, each) / perSecond).toBeGreaterThan(0.99);
-    for (const perSecond of [50, 500]) for (const each of [1, 5]) expect(rateAt(perSecond, each) / perSecond).toBeLessThan(1.06);
-    expect(rateAfter(rateAt(500, 5), 0, 5_000)).toBeLessThan(5);
-  });
-  test('keeps no row waiting while few are sent', () => {
-    expect(restMs(0)).toBe(0);
-    expect(restMs(rateAt(30, 3))).toBe(0);
-    expect(restMs(rateAfter(0, 20, 60_000))).toBe(0);
-  });
-  test('lets ten gather where many are sent, and waits no longer than a tenth of a second for them', () => {
-    expect(restMs(rateAt(80, 2))).toBe(100);
-    expect(restMs(rateAt(500, 5))).toBeCloseTo(20, 0);
-    expect(restMs(rateAt(10_000, 100))).toBeLessThan(1.01);
   });
 });
 

@@ -35,6 +35,18 @@ describe('what is done in batches', () => {
     expect(batches).toEqual([[1], [2, 3], [4]]);
   });
 
+  test('gathers where there are many, and what comes alone is done at once', async () => {
+    const batches: number[][] = [];
+    const double = inBatches(doubling(batches), { mostItems: 100, gathering: { fromPerSecond: 5, together: 10, mostMs: 50 } });
+    await Promise.all(Array.from({ length: 10 }, (_, n) => double(n)));
+    // By now they are known to be many: what comes in several turns goes together.
+    const second = [double(10)];
+    await new Promise(setImmediate);
+    second.push(double(11));
+    await Promise.all(second);
+    expect(batches.map((batch) => batch.length)).toEqual([10, 2]);
+  });
+
   test('fails alone when an Error stands in the place of its result', async () => {
     const act = inBatches((items: readonly string[]) => Promise.resolve(items.map((item) => (item === 'bad' ? new Error('no') : item))), { mostItems: 10 });
     const settled = await Promise.allSettled(['a', 'bad', 'c'].map(act));
