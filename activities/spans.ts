@@ -1,6 +1,6 @@
 import { inBatches } from '../platform/batching.js';
-import { about } from '../platform/tracing/about.js';
-import { describeSpan, inSpan, isTracing, SpanKind } from '../platform/tracing/spans.js';
+import { about, describeDeletion } from '../platform/tracing/about.js';
+import { inSpan, isTracing, SpanKind } from '../platform/tracing/spans.js';
 import type { TraceContext } from '../contracts/topics/index.js';
 import type { Database } from '../store/database.js';
 import { readPlaceOfTenant, readTraced, type TracedDeletion } from '../store/ledger/places.js';
@@ -34,7 +34,7 @@ export function createActivitySpans(database: Database): <Answer>(name: string, 
     const { place, kind, subjectRef, lane } = traced;
     return inSpan(`RunActivity:${name}`, { kind: SpanKind.INTERNAL, place, attributes: about({ ...aboutCall(call), kind, subjectRef, lane }) }, async () => {
       const answer = await activity();
-      describeSpan(about(aboutAnswer(answer)));
+      describeDeletion(aboutAnswer(answer));
       return answer;
     });
   };

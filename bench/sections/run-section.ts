@@ -49,7 +49,7 @@ export async function runSection(rig: Rig, section: Section, options: SectionOpt
   const repetitions = sized(options.repetitions, 1, 3);
   switch (section) {
     case 'pipeline': {
-      const chosen = { repetitions, burst: sized(options.burst, 300, 2_000), steadySeconds: sized(options.seconds, 20, 60), steadyPerSecond: 5, warmUp: quick ? 150 : 400, kinds, contestants, split, env, profileDir };
+      const chosen = { repetitions, burst: sized(options.burst, 300, 2_000), steadySeconds: sized(options.seconds, 20, 60), steadyPerSecond: 5, warmUp: quick ? 300 : 2_000, kinds, contestants, split, env, profileDir };
       return pipelineReport(await runPipeline(rig, chosen), chosen, rig.setting.cores);
     }
     case 'cost': {

@@ -11,8 +11,8 @@ import { applyServiceEvent } from '../../store/inventory/service-events.js';
 import { deletionEvent } from '../../store/ledger/outgoing.js';
 import { LiveUnderAnotherRef, receiveAll, RequestIdConflict, type NewRequest, type Received } from '../../store/ledger/receive.js';
 import { noteEcho } from '../../store/ledger/echo.js';
-import { about } from '../../platform/tracing/about.js';
-import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
+import { describeDeletion } from '../../platform/tracing/about.js';
+import { currentPlace } from '../../platform/tracing/spans.js';
 import { at } from '../../store/ledger/places.js';
 import { contentChecked } from '../content-checked.js';
 import { eventTimeOf } from '../event-time.js';
@@ -100,7 +100,7 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
   // Everything that the deletion does later stands under the span of this receipt.
   const place = currentPlace() ?? traceContext(draft.traceparent, draft.tracestate);
   const messages = [at(requested, place)];
-  describeSpan(about({ requestId: input.requestId, kind: input.subject.kind, lane: input.policy.lane, ...(input.subject.kind === 'user' ? { subjectRef: input.subject.subjectRef } : { tenantId: input.subject.tenantId }) }));
+  describeDeletion({ requestId: input.requestId, kind: input.subject.kind, lane: input.policy.lane, ...(input.subject.kind === 'user' ? { subjectRef: input.subject.subjectRef } : { tenantId: input.subject.tenantId }) });
   const received = await contentChecked(async () => {
     try {
       return await receive({ ...draft, ...place, messages });
@@ -111,7 +111,7 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
       throw new MessageFault('REQUEST_ID_TAKEN', error.message);
     }
   });
-  describeSpan(about({ status: received.status, outcome: received.isNew ? 'received' : 'known' }));
+  describeDeletion({ status: received.status, outcome: received.isNew ? 'received' : 'known' });
   if (isFinal(received.status) || received.claimed) return;
   const outcome = await startOrJoin(received);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);

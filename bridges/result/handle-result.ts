@@ -3,8 +3,7 @@ import { MessageFault, parseAirflowResult, type AirflowResult, type RawMessage, 
 import { inBatches, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
-import { about } from '../../platform/tracing/about.js';
-import { describeSpan } from '../../platform/tracing/spans.js';
+import { describeDeletion } from '../../platform/tracing/about.js';
 import { ContentRefused, type Database } from '../../store/database.js';
 import { readTracedByJob } from '../../store/ledger/places.js';
 import { hasEnded, recordResults, type JobResult, type RecordedResult } from '../../store/ledger/results.js';
@@ -34,11 +33,11 @@ export function createResultHandler(deps: ResultDeps): MessageHandler {
 
   return traced('result', async (message) => {
     const result = parseAirflowResult(message);
-    describeSpan(about({ jobId: result.jobId, status: result.status, failureCode: result.errorCode }));
+    describeDeletion({ jobId: result.jobId, status: result.status, failureCode: result.errorCode });
     const recorded = await record(recordOne, result);
     const outcome = recorded.outcome === 'wake' ? await wake(deps, result.jobId, recorded, missedSince) : recorded.outcome;
     missedSince.delete(result.jobId);
-    describeSpan(about({ outcome, ...(recorded.outcome === 'wake' && { requestId: recorded.signal.requestId, attempt: recorded.signal.attempt }) }));
+    describeDeletion({ outcome, ...(recorded.outcome === 'wake' && { requestId: recorded.signal.requestId, attempt: recorded.signal.attempt }) });
     metrics.results.inc({ status: result.status, outcome });
     if (outcome === 'unknown-job') throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that was asked for: results carry the jobId of their trigger.', 'jobId');
     if (outcome === 'erased-after-cancel') {

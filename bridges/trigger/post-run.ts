@@ -4,8 +4,8 @@ import { MessageFault, parseAirflowTrigger, traceContextOf, type AirflowTrigger,
 import { inBatches, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
-import { about } from '../../platform/tracing/about.js';
-import { currentPlace, describeSpan } from '../../platform/tracing/spans.js';
+import { describeDeletion } from '../../platform/tracing/about.js';
+import { currentPlace } from '../../platform/tracing/spans.js';
 import type { Queryable } from '../../store/database.js';
 import { markPosted } from '../../store/ledger/jobs.js';
 import { readJobs, type JobStanding } from '../../store/ledger/read.js';
@@ -46,7 +46,7 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
     const { jobId } = trigger;
     const job = await jobs.read(jobId);
     if (!job) throw new MessageFault('UNKNOWN_JOB', 'jobId is of no job that Expunge has asked for; only Expunge writes triggers.', 'jobId');
-    describeSpan(about({ jobId, requestId: job.requestId, attempt: job.attempt, lane: job.lane }));
+    describeDeletion({ jobId, requestId: job.requestId, attempt: job.attempt, lane: job.lane });
     const outcome = await slots.within(job.lane, message.signal, async (waited): Promise<Outcome> => {
       // While it waited for the lane a person may have withdrawn it.
       const standing = waited ? ((await jobs.read(jobId)) ?? job) : job;
@@ -56,7 +56,7 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
     });
     missingSince.delete(jobId);
     metrics.triggersHandled.inc({ lane: job.lane, outcome });
-    describeSpan(about({ outcome }));
+    describeDeletion({ outcome });
     log.info({ jobId, lane: job.lane, outcome }, 'trigger handled');
   });
 }
