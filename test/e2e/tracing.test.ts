@@ -25,10 +25,12 @@ afterAll(() => house.close());
 
 const newTrace = () => ({ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') });
 
+/** How a workflow is told of a result: as a signal where no worker has answered in time, as while one is restarted. */
+const TOLD = ['UpdateWorkflow:takeAirflowResult', 'SignalWorkflow:airflowResult'] as const;
 /** From the first message to the tell-tale of what came of it, in the order in which they begin. */
 const ATTEMPT = [
   'process airflow.pipeline.trigger', 'POST /api/v2/dags/{dag_id}/dagRuns', `check_fence ${USER_DAG}`, `erase ${USER_DAG}`, `publish_result ${USER_DAG}`,
-  'send airflow.pipeline.result', 'process airflow.pipeline.result', 'UpdateWorkflow:takeAirflowResult',
+  'send airflow.pipeline.result', 'process airflow.pipeline.result', TOLD[0],
 ];
 const END = ['RunActivity:complete', 'send notifications.send'];
 
@@ -40,7 +42,7 @@ const sentPlaces = (requestId: string): (string | undefined)[] =>
 /** Expects the names to be there in this order, whatever is between. */
 function expectInOrder(spans: readonly ReceivedSpan[], names: readonly string[]): void {
   const left = [...names];
-  for (const { name } of spans) if (name === left[0]) left.shift();
+  for (const { name } of spans) if ((name === TOLD[1] ? TOLD[0] : name) === left[0]) left.shift();
   expect(left, `of ${namesOf(spans).join(', ')}`).toEqual([]);
 }
 
@@ -65,7 +67,7 @@ describe('the spans of one deletion form one tree', () => {
     await house.roles.start('worker');
     await whenStatus(house, requestId, 'COMPLETED', 60_000);
 
-    const spans = await whenTrace(collector, traceId, [...ATTEMPT, ...END]);
+    const spans = await whenTrace(collector, traceId, [...ATTEMPT.slice(0, -1), ...END]);
     treeOf(spans, spanId);
     expectInOrder(spans, [
       'process users.deletion.request', 'StartWorkflow:userDeletion', 'RunActivity:claim', 'send airflow.pipeline.trigger', ...ATTEMPT.slice(0, 4), `publish_failure ${USER_DAG}`, ...ATTEMPT.slice(5),
