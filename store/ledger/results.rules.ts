@@ -7,7 +7,7 @@ export interface ResultVerdict {
   readonly keep: boolean;
   /** Tell the workflow. */
   readonly wake: boolean;
-  /** What the timeline says of it; undefined for a plain repeat or for what the workflow will write itself. */
+  /** What the timeline says of it; undefined for what the workflow is told. */
   readonly note?: string;
 }
 
@@ -20,15 +20,12 @@ export function judgeResult(
   attempt: Pick<Attempt, 'attempt' | 'result'>,
   status: 'SUCCESS' | 'FAILURE',
 ): ResultVerdict {
-  const repeat = attempt.result === status;
-  if (isFinal(deletion.status)) {
-    if (repeat) return { keep: false, wake: false };
-    return { keep: attempt.result !== 'SUCCESS', wake: false, note: `came after the end (${deletion.status}), changes nothing` };
-  }
-  // A repeat wakes again: the first may have crashed between its commit and its signal.
-  if (status === 'SUCCESS') return { keep: !repeat, wake: true };
+  // A repeat is told whatever the ledger says by now: a worker may have taken the first one, written what follows from it, and died before Temporal
+  // heard of either. Its workflow waits still, and knows what to do with a result that it has had.
+  if (attempt.result === status) return { keep: false, wake: true };
+  if (isFinal(deletion.status)) return { keep: attempt.result !== 'SUCCESS', wake: false, note: `came after the end (${deletion.status}), changes nothing` };
+  if (status === 'SUCCESS') return { keep: true, wake: true };
   if (attempt.result === 'SUCCESS') return { keep: false, wake: false, note: 'after a SUCCESS of the same attempt, ignored' };
   const current = attempt.attempt === deletion.attempt && deletion.status === 'SENT_TO_AIRFLOW';
-  if (current) return { keep: !repeat, wake: true };
-  return repeat ? { keep: false, wake: false } : { keep: true, wake: false, note: 'of an earlier or overdue attempt, changes nothing' };
+  return current ? { keep: true, wake: true } : { keep: true, wake: false, note: 'of an earlier or overdue attempt, changes nothing' };
 }

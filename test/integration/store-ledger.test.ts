@@ -194,7 +194,7 @@ describe('the result of a job', () => {
   const result = (jobId: string, status: 'SUCCESS' | 'FAILURE') =>
     recordResult(store.database, { jobId, airflowRunId: jobId, status, counts: { rows: 3 }, errorText: status === 'FAILURE' ? 'no such table' : null, failureCode: 'DAG_FAILED' });
 
-  test('that comes twenty times at once is kept once, and told each time until the deletion has ended', async () => {
+  test('that comes twenty times at once is kept once, and told each time, after the end as well', async () => {
     const call = { ...(await claimed()), step: 1, cause: 'the request' };
     await store.activities.trigger(call);
     const jobId = `del_req_${call.requestId}`;
@@ -202,7 +202,7 @@ describe('the result of a job', () => {
     expect(recorded.every(({ outcome }) => outcome === 'wake')).toBe(true);
     expect((await read(call.requestId)).attempts[0]).toMatchObject({ result: 'SUCCESS', counts: { rows: 3 }, errorText: null });
     expect(await store.activities.complete({ ...call, step: 2, attempt: 1 })).toMatchObject({ outcome: 'completed' });
-    expect((await atOnce(20, () => result(jobId, 'SUCCESS'))).every(({ outcome }) => outcome === 'repeat')).toBe(true);
+    expect((await atOnce(20, () => result(jobId, 'SUCCESS'))).every(({ outcome }) => outcome === 'wake')).toBe(true);
     expect((await read(call.requestId)).timeline.map(({ what }) => what)).toEqual(['received', 'claimed', 'sent to Airflow', 'completed']);
   });
 
@@ -212,7 +212,7 @@ describe('the result of a job', () => {
     await result(`del_req_${call.requestId}`, 'FAILURE');
     await store.activities.cancel({ ...call, step: 2, act: { by: 'olga' } });
     const recorded = await atOnce(10, () => result(`del_req_${call.requestId}`, 'SUCCESS'));
-    expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'repeat')]);
+    expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'wake')]);
     expect((await read(call.requestId)).timeline.filter(({ what }) => what === 'result')).toHaveLength(1);
   });
 
@@ -234,7 +234,7 @@ describe('the result of a job', () => {
       const { deletion, attempts, timeline } = await read(requestId);
       const said = recorded instanceof Error ? recorded.message : recorded?.outcome.replace('erased-after-cancel', 'noted');
       expect({ status, attempt, before, comes, said, result: attempts[0]?.result, notes: timeline.filter(({ what }) => what === 'result').length, stays: deletion.status })
-        .toEqual({ status, attempt, before, comes, said: verdict.wake ? 'wake' : verdict.note === undefined ? 'repeat' : 'noted', result: verdict.keep ? comes : before, notes: verdict.note === undefined ? 0 : 1, stays: status });
+        .toEqual({ status, attempt, before, comes, said: verdict.wake ? 'wake' : 'noted', result: verdict.keep ? comes : before, notes: verdict.note === undefined ? 0 : 1, stays: status });
       roundTrips.set(`${status} ${attempt} ${before}`, gathered.roundTrips());
     }
     // Most results that come are of these; all others ask a second time.

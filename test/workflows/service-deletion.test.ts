@@ -191,7 +191,7 @@ describe('results', () => {
     expect(await notificationsOf(house.database, requestId)).toHaveLength(1);
     expect((await house.read(requestId)).timeline.filter(({ what }) => what === 'completed')).toHaveLength(1);
     expect(await house.result(running, 1, 'SUCCESS')).toMatchObject({ outcome: 'noted' });
-    expect(await house.result(running, 1, 'SUCCESS')).toMatchObject({ outcome: 'repeat' });
+    expect(await house.result(running, 1, 'SUCCESS')).toMatchObject({ outcome: 'wake' });
   });
 
   test('a result that is there before the workflow takes its first step is taken', async () => {

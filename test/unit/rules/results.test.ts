@@ -9,14 +9,14 @@ const attempt = fc.record({ attempt: fc.integer({ min: 1, max: 3 }), result: fc.
 const any = [deletion, attempt, result] as const;
 
 describe('a result', () => {
-  test('of SUCCESS is told to the workflow whenever the deletion has not ended', () => {
+  test('of SUCCESS is told to the workflow whenever the deletion has not ended, or it is a repeat', () => {
     fc.assert(fc.property(deletion, attempt, (of, its) => {
-      expect(judgeResult(of, its, 'SUCCESS').wake).toBe(!isFinal(of.status));
+      expect(judgeResult(of, its, 'SUCCESS').wake).toBe(!isFinal(of.status) || its.result === 'SUCCESS');
     }));
   });
-  test('of FAILURE is told only while it is about the current attempt, which is with Airflow and has no SUCCESS', () => {
+  test('of FAILURE is told only while it is about the current attempt, which is with Airflow and has no SUCCESS, or as a repeat', () => {
     fc.assert(fc.property(deletion, attempt, (of, its) => {
-      expect(judgeResult(of, its, 'FAILURE').wake).toBe(of.status === 'SENT_TO_AIRFLOW' && its.attempt === of.attempt && its.result !== 'SUCCESS');
+      expect(judgeResult(of, its, 'FAILURE').wake).toBe(its.result === 'FAILURE' || (of.status === 'SENT_TO_AIRFLOW' && its.attempt === of.attempt && its.result !== 'SUCCESS'));
     }));
   });
   test('of SUCCESS is never taken back', () => {
@@ -27,21 +27,23 @@ describe('a result', () => {
   test('is written once, and as a plain repeat leaves no note', () => {
     fc.assert(fc.property(...any, (of, its, status) => {
       const repeated = judgeResult(of, { ...its, result: status }, status);
-      expect(repeated.keep).toBe(false);
-      expect(repeated.note).toBeUndefined();
+      expect(repeated).toEqual({ keep: false, wake: true });
     }));
   });
   test('that changes nothing says so in the timeline, unless it is a repeat', () => {
     fc.assert(fc.property(...any, (of, its, status) => {
       const { wake, note } = judgeResult(of, its, status);
-      expect(note !== undefined).toBe(!wake && its.result !== status);
+      expect(note !== undefined).toBe(!wake);
+      if (its.result === status) expect(wake).toBe(true);
     }));
   });
   test('after the end is kept, and names the end', () => {
     expect(judgeResult({ status: 'CANCELLED', attempt: 1 }, { attempt: 1, result: null }, 'SUCCESS')).toEqual({ keep: true, wake: false, note: 'came after the end (CANCELLED), changes nothing' });
     expect(judgeResult({ status: 'CANCELLED', attempt: 1 }, { attempt: 1, result: 'FAILURE' }, 'SUCCESS')).toMatchObject({ keep: true, wake: false });
   });
-  test('that was told is told again when it is repeated: the first may have been lost before its signal', () => {
+  test('that was told is told again when it is repeated, even after the end: worker and bridge may have died before Temporal knew of the first', () => {
+    expect(judgeResult({ status: 'COMPLETED', attempt: 1 }, { attempt: 1, result: 'SUCCESS' }, 'SUCCESS')).toEqual({ keep: false, wake: true });
+    expect(judgeResult({ status: 'PENDING', attempt: 1 }, { attempt: 1, result: 'FAILURE' }, 'FAILURE')).toEqual({ keep: false, wake: true });
     expect(judgeResult({ status: 'SENT_TO_AIRFLOW', attempt: 1 }, { attempt: 1, result: 'SUCCESS' }, 'SUCCESS')).toEqual({ keep: false, wake: true });
     expect(judgeResult({ status: 'SENT_TO_AIRFLOW', attempt: 1 }, { attempt: 1, result: 'FAILURE' }, 'FAILURE')).toEqual({ keep: false, wake: true });
   });
