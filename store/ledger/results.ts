@@ -17,10 +17,10 @@ export interface JobResult {
 
 export type RecordedResult =
   | { readonly outcome: 'unknown-job' }
-  /** The deletion is live, or the result a repeat: its workflow must hear of it, if there is one. */
+  /** The deletion is live, or the result a repeat of what ended it: its workflow must hear of it, if there is one. */
   | { readonly outcome: 'wake'; readonly workflowId: string; readonly signal: AirflowResultSignal }
-  /** It changes nothing; the timeline has it. */
-  | { readonly outcome: 'noted'; readonly requestId: string }
+  /** It changes nothing; the timeline has it unless it is a repeat. */
+  | { readonly outcome: 'noted' | 'repeat'; readonly requestId: string }
   /** A SUCCESS after a cancel: something was erased that should not have been. */
   | { readonly outcome: 'erased-after-cancel'; readonly requestId: string };
 
@@ -165,6 +165,7 @@ function answerTo({ result, attempt, deletion, verdict }: Judged): RecordedResul
 function whatFollows(deletion: LockedRow, { attempt }: Attempt, result: JobResult, verdict: ResultVerdict): RecordedResult {
   const { requestId, workflowId } = deletion;
   if (verdict.wake) return wakeOf({ requestId, workflowId, attempt }, result);
+  if (verdict.note === undefined) return { outcome: 'repeat', requestId };
   const erasedAfterCancel = result.status === 'SUCCESS' && deletion.status === 'CANCELLED' && !deletion.dryRun;
   return { outcome: erasedAfterCancel ? 'erased-after-cancel' : 'noted', requestId };
 }

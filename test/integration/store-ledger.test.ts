@@ -212,7 +212,7 @@ describe('the result of a job', () => {
     await result(`del_req_${call.requestId}`, 'FAILURE');
     await store.activities.cancel({ ...call, step: 2, act: { by: 'olga' } });
     const recorded = await atOnce(10, () => result(`del_req_${call.requestId}`, 'SUCCESS'));
-    expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'wake')]);
+    expect(recorded.map(({ outcome }) => outcome).sort()).toEqual(['erased-after-cancel', ...Array.from({ length: 9 }, () => 'repeat')]);
     expect((await read(call.requestId)).timeline.filter(({ what }) => what === 'result')).toHaveLength(1);
   });
 
@@ -234,7 +234,7 @@ describe('the result of a job', () => {
       const { deletion, attempts, timeline } = await read(requestId);
       const said = recorded instanceof Error ? recorded.message : recorded?.outcome.replace('erased-after-cancel', 'noted');
       expect({ status, attempt, before, comes, said, result: attempts[0]?.result, notes: timeline.filter(({ what }) => what === 'result').length, stays: deletion.status })
-        .toEqual({ status, attempt, before, comes, said: verdict.wake ? 'wake' : 'noted', result: verdict.keep ? comes : before, notes: verdict.note === undefined ? 0 : 1, stays: status });
+        .toEqual({ status, attempt, before, comes, said: verdict.wake ? 'wake' : verdict.note === undefined ? 'repeat' : 'noted', result: verdict.keep ? comes : before, notes: verdict.note === undefined ? 0 : 1, stays: status });
       roundTrips.set(`${status} ${attempt} ${before}`, gathered.roundTrips());
     }
     // Most results that come are of these; all others ask a second time.

@@ -104,7 +104,9 @@ export class World {
     if (row && status === 'SUCCESS' && !isFinal(row.status)) this.succeeded.add(jobId);
     const wake = this.ledger.result(jobId, status, failureCode);
     if (!wake) return;
-    if (crashes || !this.temporal.signal(wake.workflowId, SIGNALS.airflowResult, wake.signal)) this.toRedeliver.add(() => this.result(jobId, status, failureCode, false));
+    // Of a deletion that has ended nobody has to hear.
+    const told = !crashes && (this.temporal.signal(wake.workflowId, SIGNALS.airflowResult, wake.signal) || (row !== undefined && isFinal(row.status)));
+    if (!told) this.toRedeliver.add(() => this.result(jobId, status, failureCode, false));
   }
 
   redeliver(): void {
