@@ -29,12 +29,12 @@ export interface Flow {
 export function createFlow(gathering: Gathering, nowMs: () => number = () => performance.now()): Flow {
   let rate = 0;
   let ratedAtMs = nowMs();
+  const rateNow = (count: number): number => rateAfter(rate, count, nowMs() - ratedAtMs);
   return {
     went: (count) => {
-      const now = nowMs();
-      rate = rateAfter(rate, count, now - ratedAtMs);
-      ratedAtMs = now;
+      rate = rateNow(count);
+      ratedAtMs = nowMs();
     },
-    restMs: () => restMs(rate, gathering),
+    restMs: () => restMs(rateNow(0), gathering),
   };
 }

@@ -35,6 +35,7 @@ describe('what gathers', () => {
     }
     expect(flow.restMs()).toBe(100);
     nowMs += 5_000;
+    expect(flow.restMs()).toBe(0);
     flow.went(1);
     expect(flow.restMs()).toBe(0);
   });
