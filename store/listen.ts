@@ -8,16 +8,23 @@ const END_WITHIN_MS = 2_000;
 
 /**
  * Calls `onNotify` with its payload for each NOTIFY on the channel until the returned function is called; `onLost` once, when the connection
- * breaks or answers no more.
+ * breaks or answers no more: it is closed by then.
  */
 export async function listen(config: pg.ClientConfig, channel: string, onNotify: (payload: string) => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
   const client = new pg.Client({ ...config, query_timeout: ANSWER_WITHIN_MS });
-  const asking: { timer?: NodeJS.Timeout } = {};
+  let asking: NodeJS.Timeout | undefined;
+  let lostBy: Error | undefined;
   let over = false;
-  const lost = (error: Error): void => {
-    if (over) return;
+  const close = (): Promise<void> => {
     over = true;
-    clearInterval(asking.timer);
+    clearInterval(asking);
+    return endWithin(client.end());
+  };
+  const lost = (error: Error): void => {
+    lostBy ??= error;
+    // Until it listens the caller hears of it by what this function throws.
+    if (over || !asking) return;
+    close().catch(() => undefined);
     onLost(error);
   };
   client.on('notification', ({ payload }) => onNotify(payload ?? ''));
@@ -25,17 +32,14 @@ export async function listen(config: pg.ClientConfig, channel: string, onNotify:
   try {
     await client.connect();
     await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    // The end of a connection may come in one piece with the answer.
+    if (lostBy) throw lostBy;
   } catch (error) {
-    over = true;
-    await endWithin(client.end()).catch(() => undefined);
+    await close().catch(() => undefined);
     throw error;
   }
-  asking.timer = setInterval(() => void client.query('SELECT 1').catch(lost), ASKED_EVERY_MS).unref();
-  return async () => {
-    over = true;
-    clearInterval(asking.timer);
-    await endWithin(client.end());
-  };
+  asking = setInterval(() => void client.query('SELECT 1').catch(lost), ASKED_EVERY_MS).unref();
+  return close;
 }
 
 /** A connection whose other side answers nothing does not end: it is left behind. */

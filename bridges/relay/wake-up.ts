@@ -24,13 +24,11 @@ export function listenForRows(database: Pick<Database, 'listen'>, onWake: (writt
   const listening = periodically(
     async () => {
       if (unlisten) return;
-      const end = await database.listen(OUTBOX_CHANNEL, (payload) => onWake(writtenOf(payload)), (error) => {
+      unlisten = await database.listen(OUTBOX_CHANNEL, (payload) => onWake(writtenOf(payload)), (error) => {
         log.warn({ err: error }, 'the connection that wakes the relay broke');
         unlisten = undefined;
-        end().catch((closing: unknown) => log.debug({ err: closing }, 'a broken connection did not close cleanly'));
         listening.wake();
       });
-      unlisten = end;
       // Whatever was written before.
       onWake();
     },

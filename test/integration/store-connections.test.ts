@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
+import { listenForRows } from '../../bridges/relay/wake-up.js';
+import { createLog } from '../../platform/log.js';
 import { openDatabase, type Database } from '../../store/database.js';
+import { OUTBOX_CHANNEL } from '../../store/outbox.js';
 import { createTestDatabase, type TestDatabase } from '../support/databases.js';
 import { openTcpProxy, throughProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
@@ -103,4 +106,43 @@ describe.concurrent('a connection to PostgreSQL', () => {
     await database.close();
     expect(performance.now() - since).toBeLessThan(6_000);
   }));
+
+  test('that is cut in the moment in which it begins to listen is made anew', async ({ expect }) => {
+    const { hostname, port } = new URL(own.databaseUrl);
+    const direct = openDatabase({ url: own.databaseUrl, poolSize: 1 });
+    let cuts = 0;
+    // The answer to LISTEN and the word of the end arrive in one piece.
+    const proxy = await openTcpProxy({ host: hostname, port: Number(port) }, () => {
+      let held: Buffer | undefined;
+      return {
+        fromClient: (bytes, { server }) => {
+          if (cuts === 0 && bytes.includes('LISTEN')) held = Buffer.alloc(0);
+          server.write(bytes);
+        },
+        fromServer: (bytes, { client }) => {
+          if (!held) return client.write(bytes);
+          if (held.length === 0) {
+            cuts++;
+            void direct.rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut listen' AND datname = current_database()`);
+          }
+          held = Buffer.concat([held, bytes]);
+          if (held.includes('57P01')) client.write(held);
+        },
+      };
+    });
+    const database = openDatabase({ url: throughProxy(own.databaseUrl, proxy), applicationName: 'cut' });
+    let wakings = 0;
+    const listening = listenForRows(database, () => wakings++, createLog({ level: 'silent' }));
+    try {
+      await waitFor('it listens', async () => (await direct.rows(`SELECT FROM pg_stat_activity WHERE application_name = 'cut listen' AND query LIKE 'LISTEN%'`)).length === 1 && proxy.accepted() === 2, 10_000);
+      const before = wakings;
+      await direct.rows(`SELECT pg_notify($1, '')`, [OUTBOX_CHANNEL]);
+      await waitFor('it is woken', () => wakings > before, 10_000);
+      expect(cuts).toBe(1);
+    } finally {
+      await listening.stop();
+      await Promise.all([database.close(), direct.close()]);
+      await proxy.close();
+    }
+  });
 });
