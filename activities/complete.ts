@@ -1,20 +1,21 @@
 import { isIncarnationAskedFor } from '../store/inventory/incarnation.rules.js';
 import type { DeletionInput } from '../contracts/names/index.js';
 import type { Service } from '../store/inventory/locked-tenant.js';
-import { wakeDependencies, wakeTenantIfEmpty } from '../store/inventory/service-events.js';
+import { wakeDependencies } from '../store/inventory/service-events.js';
 import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { placeNow } from '../store/ledger/places.js';
 import { lifecycleEvent, sendEvent, sendNotification } from '../store/ledger/outgoing.js';
 import { runStep } from '../store/ledger/step.js';
 import type { Activities, CompleteAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
+import { emptyAfter } from './emptying.js';
 import { refreshInventoryOf } from './refresh-inventory.js';
 import { beginVerification } from './verify.js';
 import { causeOf } from './wake-tenant.js';
 
 /**
  * The end by success, in one transaction: status, duration, Airflow's counts, the inventory, the requests that joined, the
- * fence for all other attempts, notifications and events, and the wake-up of whoever waited for this.
+ * fence for all other attempts, notifications and events, the tenant's emptying, and the wake-up of whoever waited for this.
  */
 export const complete =
   (deps: ActivityDeps): Activities['complete'] =>
@@ -108,7 +109,7 @@ async function settleService(deps: ActivityDeps, deletion: LockedDeletion, gener
     tenant.markErased(service.serviceInstanceId, service.generation, row.requestId);
     wakeDependencies(tx, service, causeOf(deletion));
   }
-  wakeTenantIfEmpty(tenant, hasOthers || remaining !== undefined, causeOf(deletion));
+  if (!hasOthers && remaining === undefined) await emptyAfter(deps, deletion, tenant);
   return remaining;
 }
 

@@ -1,12 +1,15 @@
 import { tenantRequestId, tenantWorkflowId, type DeletionInput, type PersonAct } from '../contracts/names/index.js';
 import { lockTenant, type LockedTenant } from '../store/inventory/locked-tenant.js';
+import { wakeTenantIfEmpty } from '../store/inventory/service-events.js';
 import { writeMessages } from '../store/ledger/flush.js';
 import { deletionEvent, lifecycleEvent } from '../store/ledger/outgoing.js';
+import type { LockedDeletion } from '../store/ledger/locked-deletion.js';
 import { placeNow } from '../store/ledger/places.js';
 import { insertCleanUp, latestCleanUp } from '../store/ledger/clean-ups.js';
 import type { Activities, TenantAnswer } from './answers.js';
 import type { ActivityDeps } from './deps.js';
 import { refreshInventory } from './refresh-inventory.js';
+import { causeOf } from './wake-tenant.js';
 import { decideOnTenant, purgeAfter } from './emptying.rules.js';
 
 /**
@@ -33,7 +36,8 @@ export const decideEmptying =
         case 'deletions-under-way':
           return { outcome: 'nothing', why: 'deletions of its services are under way; the last of them asks again' };
         case 'becomes-empty': {
-          const input = becomeEmpty(deps, tenant);
+          const purge = becomeEmpty(deps, tenant);
+          const input = purge === 'automatic' ? openCleanUp(deps, tenant, tenantRequestId(tenantId, tenant.row.emptyings), deps.tenantPurgeGraceMs) : undefined;
           return input ? { outcome: 'clean-up', input } : { outcome: 'nothing', why: 'the tenant is empty, and nobody asked to erase it' };
         }
         case 'empty':
@@ -42,8 +46,19 @@ export const decideEmptying =
     });
   };
 
-/** @returns the clean-up that follows, if one does */
-function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): DeletionInput | undefined {
+/**
+ * Empties a tenant in the transaction of the deletion that erased its last service, when nothing is to follow. Otherwise the
+ * tenant's workflow is woken to decide: it has the clean-up to carry out, or deletions to wait for.
+ */
+export async function emptyAfter(deps: ActivityDeps, deletion: LockedDeletion, tenant: LockedTenant): Promise<void> {
+  if (tenant.row.status !== 'ACTIVE') return;
+  const verdict = decideOnTenant(tenant.row, 0, await tenant.deletionsUnderWay(deletion.row.requestId));
+  if (verdict === 'becomes-empty' && purgeAfter(tenant.row) !== 'automatic') becomeEmpty(deps, tenant);
+  else wakeTenantIfEmpty(tenant, false, causeOf(deletion));
+}
+
+/** The flip, the number of the emptying and TENANT_EMPTY. @returns whether the tenant is to be erased as well */
+function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): ReturnType<typeof purgeAfter> {
   const { tenantId, emptyings } = tenant.row;
   const emptying = emptyings + 1;
   const now = new Date();
@@ -61,7 +76,7 @@ function becomeEmpty(deps: ActivityDeps, tenant: LockedTenant): DeletionInput | 
     }),
   ]);
   if (purge === 'ask-a-person') tenant.tx.afterCommit(() => deps.events.tenantDecisionNeeded(tenantId));
-  return purge === 'automatic' ? openCleanUp(deps, tenant, requestId, deps.tenantPurgeGraceMs) : undefined;
+  return purge;
 }
 
 /** A person has an empty tenant erased: what `tenant erase` asks for. Asked again, it answers with the clean-up that runs. */

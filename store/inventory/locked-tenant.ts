@@ -50,8 +50,8 @@ export interface LockedTenant {
   activeServices(): Promise<ActiveService[]>;
   hasActiveServices(): Promise<boolean>;
   service(instanceId: string): Promise<Service | undefined>;
-  /** How many deletions of its services are under way, dry runs and parked ones left out. */
-  deletionsUnderWay(): Promise<number>;
+  /** How many deletions of its services are under way, dry runs and parked ones left out, and the one that asks. */
+  deletionsUnderWay(except?: string): Promise<number>;
   /** Marks the incarnation as erased; another incarnation stays as it is. */
   markErased(instanceId: string, generation: number, requestId: string): void;
 }
@@ -126,11 +126,11 @@ function open(tx: Transaction, locked: Tenant): LockedTenant {
       ]);
       return service;
     },
-    deletionsUnderWay: async () => {
+    deletionsUnderWay: async (except = '') => {
       const [row] = await tx.rows<{ count: number }>(
         `SELECT count(*)::int AS count FROM deletions WHERE tenant_id = $1 AND kind = 'service' AND NOT dry_run
-           AND status IN ('PENDING', 'SENT_TO_AIRFLOW')`,
-        [tenantId],
+           AND status IN ('PENDING', 'SENT_TO_AIRFLOW') AND request_id <> $2`,
+        [tenantId, except],
       );
       return row?.count ?? 0;
     },

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Activities } from '../../activities/answers.js';
 import { createTellWorkflow, type TellWorkflowOptions } from '../../bridges/result/tell-workflow.js';
 import type { AirflowResultSignal } from '../../contracts/names/index.js';
+import { recordResult } from '../../store/ledger/results.js';
 import { freshId, notificationsOf, provision, serviceSubject, type TestRequest } from '../support/deletions.js';
 import { openWorkflowHouse, type Running, type WorkflowHouse } from '../support/workflow-house.js';
 
@@ -76,6 +78,24 @@ describe('a result', () => {
     await running.handle.signal('airflowResult', failure);
     await house.jobResult(`del_req_${requestId}~2`, 'SUCCESS');
     expect(await running.handle.result()).toMatchObject({ outcome: 'COMPLETED', attempts: 2 });
+    expect((await notificationsOf(house.database, requestId)).map(({ status }) => status)).toEqual(['COMPLETED']);
+  });
+
+  test('whose worker and bridge died once its end was written, and before Temporal heard of it, reaches the workflow when it comes again', async () => {
+    let ledger: Activities | undefined;
+    await house.restartWorker((activities) => (ledger = activities));
+    const running = await sent();
+    const { requestId } = running.input;
+    await house.stopWorker();
+    const jobId = `del_req_${requestId}`;
+    await recordResult(house.database, { jobId, airflowRunId: `run-of-${jobId}`, status: 'SUCCESS', counts: { rows_deleted: 7 }, errorText: null, failureCode: 'DAG_FAILED' });
+    const { claimedRun, step } = (await house.read(requestId)).deletion;
+    const first = await ledger?.complete({ requestId, kind: 'service', runId: claimedRun ?? '', step: step + 1, attempt: 1 });
+    expect(first).toMatchObject({ outcome: 'completed' });
+    await house.restartWorker();
+    expect(await house.jobResult(jobId, 'SUCCESS')).toMatchObject({ outcome: 'wake' });
+    expect(await running.handle.result()).toMatchObject({ outcome: 'COMPLETED', attempts: 1 });
+    expect((await house.read(requestId)).deletion.step).toBe(step + 1);
     expect((await notificationsOf(house.database, requestId)).map(({ status }) => status)).toEqual(['COMPLETED']);
   });
 

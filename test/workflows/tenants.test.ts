@@ -1,4 +1,4 @@
-import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SIGNALS } from '../../contracts/names/index.js';
 import type { tenant as tenantWorkflow } from '../../workflows/index.js';
@@ -20,6 +20,8 @@ interface Lifecycle {
 const lifecycle = async (tenantId: string): Promise<Lifecycle[]> =>
   (await house.database.rows<{ body: string }>(`SELECT body FROM outbox WHERE destination = 'tenant.lifecycle.events' AND key = $1 ORDER BY id`, [tenantId])).map(({ body }) => JSON.parse(body) as Lifecycle);
 const tenantHandle = (tenantId: string, where = house) => where.client.workflow.getHandle(`tenant/${tenantId}`);
+/** A tenant of which nothing is to be carried out is emptied by its last deletion. */
+const neverRan = (tenantId: string) => expect(tenantHandle(tenantId).describe()).rejects.toBeInstanceOf(WorkflowNotFoundError);
 const cleanUpOf = (tenantId: string, emptying = 1) => `tenant~${tenantId}~${emptying}`;
 const rowOf = async (tenantId: string) => (await house.database.rows<{ status: string; emptyings: number }>('SELECT status, emptyings FROM tenants WHERE tenant_id = $1', [tenantId]))[0];
 
@@ -76,7 +78,7 @@ describe('a tenant whose last services end', () => {
 
   test('some in GDPR mode: told, not erased; a person is asked, and has it erased', async () => {
     const tenantId = await emptied({ a: true, b: false });
-    await tenantHandle(tenantId).result();
+    await neverRan(tenantId);
     expect(await lifecycle(tenantId)).toMatchObject([{ eventType: 'TENANT_EMPTY', gdprMode: false }]);
     expect(house.events.seen).toContain(`decision needed ${tenantId}`);
     expect(await house.database.rows(`SELECT 1 FROM deletions WHERE tenant_id = $1 AND kind = 'tenant'`, [tenantId])).toEqual([]);
@@ -92,8 +94,9 @@ describe('a tenant whose last services end', () => {
 
   test('none in GDPR mode: told, and nobody is asked', async () => {
     const tenantId = await emptied({ a: false });
-    await tenantHandle(tenantId).result();
-    expect(await lifecycle(tenantId)).toMatchObject([{ eventType: 'TENANT_EMPTY', gdprMode: false }]);
+    await neverRan(tenantId);
+    expect(await lifecycle(tenantId)).toMatchObject([{ eventType: 'TENANT_EMPTY', emptying: 1, gdprMode: false }]);
+    expect(await rowOf(tenantId)).toEqual({ status: 'EMPTY', emptyings: 1 });
     expect(house.events.seen).not.toContain(`decision needed ${tenantId}`);
   });
 
@@ -152,6 +155,23 @@ describe('a tenant whose last services end', () => {
     expect(await lifecycle(tenantId)).toMatchObject([{ eventType: 'TENANT_EMPTY', gdprMode: true }]);
     await house.jobResult(`del_req_${cleanUpOf(tenantId)}`, 'SUCCESS');
     await tenantHandle(tenantId).result();
+  });
+
+  test('deprovisioned while its deletion is under way, and another one is the last to go: the same', async () => {
+    const tenantId = freshId('tenant');
+    await provision(house.database, tenantId, { a: [], b: [] });
+    const [a, b] = await sent(tenantId, { a: false, b: false });
+    await serviceEvent(house.database, { tenantId, serviceInstanceId: 'a', eventType: 'service.deprovisioned' });
+    await house.result(b!, 1, 'SUCCESS');
+    await b!.handle.result();
+    await house.relay();
+    expect(await tenantHandle(tenantId).result()).toMatchObject({ why: expect.stringContaining('under way') as string });
+    expect(await rowOf(tenantId)).toEqual({ status: 'ACTIVE', emptyings: 0 });
+    await house.result(a!, 1, 'SUCCESS');
+    await a!.handle.result();
+    expect(await rowOf(tenantId)).toEqual({ status: 'EMPTY', emptyings: 1 });
+    expect(await lifecycle(tenantId)).toMatchObject([{ eventType: 'TENANT_EMPTY', emptying: 1 }]);
+    expect(await house.relay()).toEqual([]);
   });
 
   test.each(['cancelled', 'parked', 'held'])('deprovisioned, and its deletion is %s: the tenant is empty then', async (how) => {
@@ -264,7 +284,6 @@ describe('the clean-up of a tenant', () => {
 
   test('acts are refused when there is none', async () => {
     const tenantId = await emptied({ a: false });
-    await tenantHandle(tenantId).result();
     const operation = new WithStartWorkflowOperation('tenant', { workflowId: `tenant/${tenantId}`, taskQueue: 'expunge', args: [{ tenantId }], workflowIdConflictPolicy: 'USE_EXISTING' });
     expect(await refusal(house.client.workflow.executeUpdateWithStart('cancelNow', { args: [{}], startWorkflowOperation: operation }))).toContain('no deletion is under way');
   });

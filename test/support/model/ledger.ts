@@ -146,7 +146,8 @@ export class Ledger implements LedgerView {
     const service = this.service(tenantId, serviceInstanceId);
     if (service?.status !== 'ACTIVE') return;
     service.status = 'DEPROVISIONED';
-    this.wakeWhoWaited(tenant, service);
+    this.wakeDependencies(service);
+    this.wakeTenantIfEmpty(tenant);
   }
 
   // The activities of a deletion.
@@ -239,9 +240,9 @@ export class Ledger implements LedgerView {
 
   complete(call: CompleteCall): CompleteAnswer {
     return this.step('complete', call, (row) => {
+      Object.assign(row, { status: 'COMPLETED', failureCode: null, parkedAtMs: undefined });
       if (row.kind === 'service') this.settleService(row, call.attempt);
       if (row.kind === 'tenant') this.settleTenant(row);
-      Object.assign(row, { status: 'COMPLETED', failureCode: null, parkedAtMs: undefined });
       this.revoke(row, call.attempt);
       this.note(row, 'completed', `SUCCESS of attempt ${call.attempt}`);
       this.notify(row, 'deletion.completed');
@@ -272,8 +273,11 @@ export class Ledger implements LedgerView {
     const service = this.service(tenant.tenantId, row.serviceInstanceId ?? '');
     if (service && isIncarnationAskedFor({ generation: attempt?.generation ?? 0, requestedAt: row.requestedAt }, service)) {
       service.status = 'ERASED';
-      this.wakeWhoWaited(tenant, service);
-    } else this.wakeTenantIfEmpty(tenant);
+      this.wakeDependencies(service);
+    }
+    if (tenant.status !== 'ACTIVE' || this.activeServices(tenant.tenantId).length > 0) return;
+    if (this.underWay(tenant.tenantId).length === 0 && purgeAfter(tenant) !== 'automatic') this.becomeEmpty(tenant);
+    else this.wakeTenant(tenant.tenantId);
   }
 
   private settleTenant(row: Row): void {
@@ -410,22 +414,30 @@ export class Ledger implements LedgerView {
 
   decideEmptying(tenantId: string): TenantAnswer {
     const tenant = this.tenant(tenantId);
-    const underWay = this.deletions.filter((row) => row.tenantId === tenantId && row.kind === 'service' && (row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW'));
-    const verdict = decideOnTenant(tenant, this.activeServices(tenantId).length, underWay.length);
+    const verdict = decideOnTenant(tenant, this.activeServices(tenantId).length, this.underWay(tenantId).length);
     const begun = this.latestCleanUp(tenant);
     if (begun && !isFinal(begun.status)) return { outcome: 'clean-up', input: begun.input };
     if (verdict !== 'becomes-empty' && verdict !== 'empty') return { outcome: 'nothing', why: verdict };
     if (verdict === 'becomes-empty') {
-      Object.assign(tenant, { status: 'EMPTY', emptyings: tenant.emptyings + 1 });
-      const requestId = tenantRequestId(tenantId, tenant.emptyings);
-      const message = { requestId, destination: TOPICS.tenantLifecycle, key: tenantId, eventType: 'TENANT_EMPTY', eventId: `${requestId}/TENANT_EMPTY/1` };
-      this.outbox.push(message);
-      this.onWritten({ message });
-      if (purgeAfter(tenant) === 'automatic') this.openCleanUp(tenant, requestId, this.purgeGraceMs);
+      this.becomeEmpty(tenant);
+      if (purgeAfter(tenant) === 'automatic') this.openCleanUp(tenant, tenantRequestId(tenantId, tenant.emptyings), this.purgeGraceMs);
     }
     const latest = this.latestCleanUp(tenant);
     if (!latest) return { outcome: 'nothing', why: 'nobody asked to erase it' };
     return isFinal(latest.status) ? { outcome: 'nothing', why: 'the clean-up has ended' } : { outcome: 'clean-up', input: latest.input };
+  }
+
+  private underWay(tenantId: string): Row[] {
+    return this.deletions.filter((row) => row.tenantId === tenantId && row.kind === 'service' && (row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW'));
+  }
+
+  private becomeEmpty(tenant: TenantRow): void {
+    Object.assign(tenant, { status: 'EMPTY', emptyings: tenant.emptyings + 1 });
+    const { tenantId } = tenant;
+    const requestId = tenantRequestId(tenantId, tenant.emptyings);
+    const message = { requestId, destination: TOPICS.tenantLifecycle, key: tenantId, eventType: 'TENANT_EMPTY', eventId: `${requestId}/TENANT_EMPTY/1` };
+    this.outbox.push(message);
+    this.onWritten({ message });
   }
 
   requestErasure({ tenantId, act }: EraseCall): EraseAnswer {
@@ -520,9 +532,8 @@ export class Ledger implements LedgerView {
       return { serviceInstanceId, dependsOn, deletion: live.length === 0 ? 'none' : isBusy ? 'live' : isBlocked ? 'blocked' : 'parked' };
     });
   }
-  private wakeWhoWaited(tenant: TenantRow, { tenantId, dependsOn }: ServiceRow): void {
+  private wakeDependencies({ tenantId, dependsOn }: ServiceRow): void {
     for (const id of dependsOn) this.wakeUps.push({ workflowId: workflowIdFor({ kind: 'service', tenantId, serviceType: '', serviceInstanceId: id }) });
-    this.wakeTenantIfEmpty(tenant);
   }
   private wakeTenantOf(row: Row): void {
     if (row.kind === 'service' && row.tenantId !== null) this.wakeTenantIfEmpty(this.tenant(row.tenantId));
