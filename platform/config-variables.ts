@@ -151,7 +151,7 @@ export const VARIABLES = {
   IDENTITY_SERVICE_URL: about(httpUrl.optional(), 'Address of identity-service, for ENABLE_DIRECT_CALL'),
   OWNER_COUNTS_TOKEN: about(text.optional(), 'Bearer token for the owning services', { secret: true }),
   OWNER_COUNTS_TIMEOUT: about(positiveDuration.refine((ms) => ms <= MOST_OWNER_TIMEOUT_MS, 'write 20s or less').prefault('2s'), 'An owning service’s answer is waited for no longer; the question is then asked again'),
-  WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How often Airflow is asked about overdue runs'),
+  WATCHER_INTERVAL: about(positiveDuration.prefault('60s'), 'How long a run may go without a result before Airflow is asked about it, and the least time between two looks at it; one that lasts is looked at when a tenth more of its time has gone by, at least every 15 minutes'),
   RECONCILE_EVERY: about(positiveDuration.prefault('5m'), 'How often the ledger is compared with Temporal; `expunge setup` makes the schedule'),
   RECONCILE_QUIET: about(duration.prefault('1m'), 'A deletion that has shown a sign of life since is not compared'),
   RECONCILE_RATE: about(whole(1, 10_000).prefault('50'), 'Deletions that are compared each second, at the most'),

@@ -11,12 +11,16 @@ export interface WatcherDeps {
   readonly database: Queryable;
   readonly airflow: AirflowApi;
   readonly speak: Speak;
-  /** A result is overdue this long after its run was posted, and its run is looked at no more often. */
+  /** A result is overdue this long after its run was posted, and its run is looked at no more often; one that lasts is looked at less often. */
   readonly overdueMs: number;
+  /** However long a run lasts, it is looked at once in so many ms. */
+  readonly atLeastEveryMs?: number;
   readonly metrics: Pick<Metrics, 'resultsSpoken'>;
   readonly log: Log;
 }
 
+/** Airflow must bear it when ten thousand runs last for days. */
+const AT_LEAST_EVERY_MS = 15 * 60_000;
 const AT_ONCE = 50;
 const ABREAST = 8;
 /** A run that Airflow does not find is gone only when it had been there for longer than this many looks. */
@@ -31,8 +35,8 @@ const ERROR_KEY = 'error';
  * @throws the first thing that went wrong, when all have been looked at
  */
 export async function watchOnce(deps: WatcherDeps, signal: AbortSignal): Promise<boolean> {
-  const { database, overdueMs } = deps;
-  const overdue = await takeOverdueJobs(database, overdueMs, AT_ONCE);
+  const { database, overdueMs, atLeastEveryMs = AT_LEAST_EVERY_MS } = deps;
+  const overdue = await takeOverdueJobs(database, { everyMs: overdueMs, atLeastEveryMs }, AT_ONCE);
   const revoked = await takeRevokedJobs(database, overdueMs, AT_ONCE);
   const looks = [...overdue.map((job) => () => lookAtOverdue(deps, job)), ...revoked.map((job) => () => lookAtRevoked(deps, job))];
   const faults: unknown[] = [];

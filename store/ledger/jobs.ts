@@ -23,19 +23,27 @@ export interface AwaitedJob extends Pick<Attempt, 'jobId' | 'requestId' | 'attem
   readonly postedMsAgo: number;
 }
 
+/** How often a run is looked at. */
+export interface LooksAtRuns {
+  /** First when it was posted so long ago, and no more often. */
+  readonly everyMs: number;
+  /** Later when a tenth of the time since its post has gone by since the last look, and no more seldom than this. */
+  readonly atLeastEveryMs: number;
+}
+
 /**
- * Takes jobs whose result is overdue, for one look at Airflow each: posted longer ago than `olderThanMs`, without a
- * result, still standing, and not looked at for as long. Several watchers never take the same job at once.
+ * Takes jobs without a result that still stand and whose run is to be looked at now, those first that have waited the longest.
+ * Several watchers never take the same job at once.
  */
-export function takeOverdueJobs(queryable: Queryable, olderThanMs: number, limit: number): Promise<AwaitedJob[]> {
+export function takeOverdueJobs(queryable: Queryable, { everyMs, atLeastEveryMs }: LooksAtRuns, limit: number): Promise<AwaitedJob[]> {
   return queryable.rows<AwaitedJob>(
-    `UPDATE attempts SET watched_at = now() WHERE job_id IN (
+    `UPDATE attempts SET watched_at = now(), watch_from = now() + greatest(interval '0', least((now() - posted_at) / 10, $3 * interval '1 millisecond') - $1 * interval '1 millisecond')
+     WHERE job_id IN (
        SELECT job_id FROM attempts
-       WHERE result IS NULL AND revoked_at IS NULL AND posted_at < now() - $1 * interval '1 millisecond'
-         AND coalesce(watched_at, '-infinity') < now() - $1 * interval '1 millisecond'
-       ORDER BY sent_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       WHERE result IS NULL AND revoked_at IS NULL AND posted_at IS NOT NULL AND coalesce(watch_from, posted_at) < now() - $1 * interval '1 millisecond'
+       ORDER BY coalesce(watch_from, posted_at) LIMIT $2 FOR UPDATE SKIP LOCKED)
      RETURNING job_id, request_id, attempt, dag_id, lane, (extract(epoch FROM now() - posted_at) * 1000)::float8 AS posted_ms_ago`,
-    [olderThanMs, limit],
+    [everyMs, limit, atLeastEveryMs],
   );
 }
 

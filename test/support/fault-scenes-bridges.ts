@@ -116,7 +116,7 @@ const watches = (runs: Runs) => {
   const spoken: { jobId: string; result: SpokenResult }[] = [];
   return async ({ database }: Ledger) => {
     const look = (): Promise<boolean> => watchOnce({
-      database, metrics, log, overdueMs: 1, airflow: airflowWith(runs),
+      database, metrics, log, overdueMs: 1, atLeastEveryMs: 1, airflow: airflowWith(runs),
       speak: (jobId, result) => { spoken.push({ jobId, result }); return Promise.resolve(); },
     }, new AbortController().signal);
     await look();
