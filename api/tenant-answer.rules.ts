@@ -20,7 +20,8 @@ export function tenantAnswerOf({ tenant, services, cleanUps }: TenantRecord, web
     })),
     services: services.map(serviceAnswerOf),
     workflowId,
-    links: webUi ? { temporal: webUiLink(webUi, workflowId) } : {},
+    // A tenant has a run when it has something to carry out.
+    links: webUi && cleanUps.length > 0 ? { temporal: webUiLink(webUi, workflowId) } : {},
   };
 }
 

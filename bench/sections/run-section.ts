@@ -68,7 +68,7 @@ export async function runSection(rig: Rig, section: Section, options: SectionOpt
         : runBulkhead(rig, { airflow: 'simulated', repetitions, emails: quick ? 100 : 200, emailsPerSecond: 5, hadoops: 60, hadoopMs: 8_000, env });
     case 'scale': {
       const chosen = {
-        parts: options.scale, repetitions, burst: sized(options.burst, 300, 1_000), warmUp: quick ? 300 : 600, tenantSizes: [1, quick ? 300 : 1_000],
+        parts: options.scale, repetitions, burst: sized(options.burst, 300, 1_000), warmUp: quick ? 300 : 1_000, tenantSizes: [1, quick ? 300 : 1_000],
         live: quick ? [1, 1_000] : [1, 1_000, 20_000], pastDeletions: quick ? 100_000 : 1_000_000, parked: quick ? 500 : 2_000, env,
       };
       return scaleReport(await runScale(rig, chosen), chosen);

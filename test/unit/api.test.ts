@@ -9,6 +9,7 @@ import { loadConfig } from '../../platform/config.js';
 import { createLog } from '../../platform/log.js';
 import { isLoopback } from '../../platform/loopback.rules.js';
 import { createMetrics } from '../../platform/metrics.js';
+import type { TenantRecord } from '../../store/inventory/read.js';
 import { openApi } from '../support/api.js';
 import { anAttempt, aDeletion, aService, aTenant } from '../support/ledger-rows.js';
 
@@ -148,6 +149,16 @@ describe('a tenant', () => {
     const response = await apiWith({ tenant }).inject('/api/v1/tenants/t-1');
     expect(tenantAnswer.parse(response.json())).toEqual(response.json());
     expect(response.json()).toMatchObject({ tenantId: 't-1', emptyings: 2, workflowId: 'tenant/t-1', services: [{ dependsOn: ['s-2'], deletion: { requestId: 'r', status: 'PENDING' } }, { deletion: null }] });
+  });
+
+  it('links to its run when there is one: it has something to carry out only in a clean-up', async () => {
+    const cleanUp: TenantRecord['cleanUps'][number] = { requestId: 'tenant~t-1~1', emptying: 1, status: 'COMPLETED', receivedAt: new Date(0), completedAt: new Date(1) };
+    const linksOf = async (cleanUps: TenantRecord['cleanUps']) => {
+      const api = apiWith({ tenant: () => Promise.resolve({ tenant: aTenant({ tenantId: 't-1' }), cleanUps, services: [] }) }, { url: 'http://ui:8233', namespace: 'default' });
+      return tenantAnswer.parse((await api.inject('/api/v1/tenants/t-1')).json()).links;
+    };
+    expect(await linksOf([])).toEqual({});
+    expect(await linksOf([cleanUp])).toEqual({ temporal: 'http://ui:8233/namespaces/default/workflows/tenant%2Ft-1' });
   });
 
   it('has an id by the rules of incoming ids', async () => {
