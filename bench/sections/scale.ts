@@ -66,22 +66,26 @@ async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, { contestant =
 }
 
 async function growProcesses(rig: Rig, options: ScaleOptions): Promise<Growth[]> {
-  const cases: Readonly<Record<string, StartOptions['copies']>> = {
-    '1 of each': {},
-    '2 workers': { worker: 2 },
-    '4 workers': { worker: 4 },
-    '2 of each bridge': { ingress: 2, trigger: 2, result: 2, relay: 2 },
+  const cases: Readonly<Record<string, Partial<StartOptions> & { readonly contestant?: Contestant }>> = {
+    '1 of each': { copies: {} },
+    '2 workers': { copies: { worker: 2 } },
+    '4 workers': { copies: { worker: 4 } },
+    '2 of each bridge': { copies: { ingress: 2, trigger: 2, result: 2, relay: 2 } },
+    // What more workers cost whoever has them, on as many cores as before.
+    'bare, 1 of each': { copies: {}, contestant: 'bare, local activities' },
+    'bare, 2 workers': { copies: { worker: 2 }, contestant: 'bare, local activities' },
   };
   const costs: CostAtScale[] = [];
   for (let repetition = 0; repetition < options.repetitions; repetition++) {
-    for (const [name, copies = {}] of rotated(Object.entries(cases), repetition)) {
+    for (const [name, start] of rotated(Object.entries(cases), repetition)) {
       rig.say(`scale: ${name}, repetition ${repetition + 1} of ${options.repetitions}`);
-      costs.push(await beside(rig, options, { copies }, (running) => costAtScale(rig, running, name, userRequests(options.burst))));
+      costs.push(await beside(rig, options, start, (running) => costAtScale(rig, running, name, userRequests(options.burst))));
     }
   }
   return [
     { of: 'worker processes', cases: ['1 of each', '2 workers', '4 workers'], costs },
     { of: 'bridge processes', cases: ['1 of each', '2 of each bridge'], costs },
+    { of: 'worker processes of the bare one, with local activities', cases: ['bare, 1 of each', 'bare, 2 workers'], costs, isBeside: true },
   ];
 }
 
