@@ -35,11 +35,9 @@ export const decideEmptying =
           return { outcome: 'nothing', why: `the tenant has ${activeServices} active services` };
         case 'deletions-under-way':
           return { outcome: 'nothing', why: 'deletions of its services are under way; the last of them asks again' };
-        case 'becomes-empty': {
-          const purge = becomeEmpty(deps, tenant);
-          const input = purge === 'automatic' ? openCleanUp(deps, tenant, tenantRequestId(tenantId, tenant.row.emptyings), deps.tenantPurgeGraceMs) : undefined;
-          return input ? { outcome: 'clean-up', input } : { outcome: 'nothing', why: 'the tenant is empty, and nobody asked to erase it' };
-        }
+        case 'becomes-empty':
+          if (becomeEmpty(deps, tenant) !== 'automatic') return { outcome: 'nothing', why: 'the tenant is empty, and nobody asked to erase it' };
+          return { outcome: 'clean-up', input: openCleanUp(deps, tenant, tenantRequestId(tenantId, tenant.row.emptyings), deps.tenantPurgeGraceMs) };
         case 'empty':
           return { outcome: 'nothing', why: latest ? `the clean-up ${latest.requestId} has ended` : 'the tenant is empty, and nobody asked to erase it' };
       }

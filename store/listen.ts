@@ -12,18 +12,18 @@ const END_WITHIN_MS = 2_000;
  */
 export async function listen(config: pg.ClientConfig, channel: string, onNotify: (payload: string) => void, onLost: (error: Error) => void): Promise<() => Promise<void>> {
   const client = new pg.Client({ ...config, query_timeout: ANSWER_WITHIN_MS });
+  // It listens while there is a timer.
   const asking: { timer?: NodeJS.Timeout } = {};
   let lostBy: Error | undefined;
-  let over = false;
   const close = (): Promise<void> => {
-    over = true;
     clearInterval(asking.timer);
+    delete asking.timer;
     return endWithin(client.end());
   };
   const lost = (error: Error): void => {
     lostBy ??= error;
     // Until it listens the caller hears of it by what this function throws.
-    if (over || !asking.timer) return;
+    if (!asking.timer) return;
     close().catch(() => undefined);
     onLost(error);
   };

@@ -67,12 +67,12 @@ async function beside<T>(rig: Rig, { env, warmUp }: ScaleOptions, { contestant =
 
 async function growProcesses(rig: Rig, options: ScaleOptions): Promise<Growth[]> {
   const cases: Readonly<Record<string, Partial<StartOptions> & { readonly contestant?: Contestant }>> = {
-    '1 of each': { copies: {} },
+    '1 of each': {},
     '2 workers': { copies: { worker: 2 } },
     '4 workers': { copies: { worker: 4 } },
     '2 of each bridge': { copies: { ingress: 2, trigger: 2, result: 2, relay: 2 } },
     // What more workers cost whoever has them, on as many cores as before.
-    'bare, 1 of each': { copies: {}, contestant: 'bare, local activities' },
+    'bare, 1 of each': { contestant: 'bare, local activities' },
     'bare, 2 workers': { copies: { worker: 2 }, contestant: 'bare, local activities' },
   };
   const costs: CostAtScale[] = [];
