@@ -1,84 +1,23 @@
 import { createHash } from 'node:crypto';
-import {
-  isFinal, jobIdFor, tenantRequestId, tenantWorkflowId, TOPICS, workflowIdFor,
-  type AirflowResultSignal, type DeletionInput, type DeletionPolicy, type DeletionStatus, type FailureCode, type PersonAct,
-} from '../../../contracts/names/index.js';
+import { isFinal, jobIdFor, TOPICS, workflowIdFor, type AirflowResultSignal, type DeletionInput, type FailureCode } from '../../../contracts/names/index.js';
 import type {
-  ActCall, CancelAnswer, ClaimAnswer, ClaimCall, CompleteAnswer, CompleteCall, ConfirmAnswer, EraseAnswer, EraseCall, FailedAttemptCall, JoinAnswer, JoinCall,
-  NotedAnswer, NotOurs, ParkAnswer, ParkCall, RemindAnswer, RemindCall, ReopenCall, StepCall, TenantAnswer, TriggerAnswer, TriggerCall,
+  ActCall, CancelAnswer, ClaimAnswer, ClaimCall, CompleteAnswer, CompleteCall, ConfirmAnswer, FailedAttemptCall, JoinAnswer, JoinCall,
+  NotedAnswer, NotOurs, ParkAnswer, ParkCall, RemindAnswer, RemindCall, ReopenCall, StepCall, TriggerAnswer, TriggerCall,
 } from '../../../activities/answers.js';
 import { checkDependants } from '../../../activities/dependencies.rules.js';
-import { decideOnTenant, purgeAfter } from '../../../activities/emptying.rules.js';
 import { retriesSoFar } from '../../../activities/retries.rules.js';
 import { isIncarnationAskedFor } from '../../../store/inventory/incarnation.rules.js';
-import type { ActiveService } from '../../../store/inventory/locked-tenant.js';
 import { judgeResult } from '../../../store/ledger/results.rules.js';
-import type { AnsweredStep } from '../../../store/ledger/rows.js';
-import type { LedgerView, SeenAttempt, SeenDeletion, SeenLine, SeenMessage } from './ledger-view.js';
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** A deletion's row: what is seen of it, and what only the ledger needs. Times are in ms, by the walk's clock. */
-export interface Row extends Writable<SeenDeletion> {
-  readonly receivedAtMs: number;
-  readonly requestedAt: Date;
-  dueAtMs: number;
-  generation: number;
-  step: number;
-  answers: AnsweredStep[];
-  sentAtMs: number | undefined;
-  parkedAtMs: number | undefined;
-}
-interface ServiceRow {
-  readonly tenantId: string;
-  readonly serviceInstanceId: string;
-  dependsOn: readonly string[];
-  status: ActiveService['status'];
-  generation: number;
-  provisionedAt: Date;
-}
-interface TenantRow {
-  readonly tenantId: string;
-  status: 'UNKNOWN' | 'ACTIVE' | 'EMPTY' | 'ERASED';
-  emptyings: number;
-  gdprDeletions: number;
-  otherDeletions: number;
-}
-interface WakeUp {
-  readonly workflowId: string;
-  readonly tenantId?: string;
-}
-
-const LIVE: readonly DeletionStatus[] = ['PENDING', 'ON_HOLD', 'SENT_TO_AIRFLOW', 'FAILED', 'TIMEOUT'];
-const isLive = ({ status }: { status: DeletionStatus }): boolean => LIVE.includes(status);
+import { isLive, type Row } from './ledger-tables.js';
+import { LedgerTenants } from './ledger-tenants.js';
+import type { LedgerView } from './ledger-view.js';
 
 /**
  * The ledger and the inventory in memory: what design, sections 3 to 5, asks of the activities, each in one go. It keeps no rule
  * of its own where the product has a pure one, and forbids nothing: what a workflow asks is done, and the invariants judge it.
  */
-export class Ledger implements LedgerView {
-  readonly deletions: Row[] = [];
-  readonly attempts: Writable<SeenAttempt>[] = [];
-  readonly timeline: (SeenLine & { readonly atMs: number })[] = [];
-  readonly outbox: SeenMessage[] = [];
-  readonly tenants: TenantRow[] = [];
-  readonly services: ServiceRow[] = [];
-  /** Signals that the relay has not sent yet. */
-  readonly wakeUps: WakeUp[] = [];
-  inventoryIsStale = false;
-  /** Hears of each line and message when it is written, in the middle of its transaction. */
-  onWritten: (written: { readonly line?: SeenLine; readonly message?: SeenMessage }) => void = () => undefined;
-  private readonly clock: () => number;
-  private readonly purgeGraceMs: number;
-  private readonly tenantPolicy: DeletionPolicy;
-
-  constructor({ clock, purgeGraceMs, tenantPolicy }: { clock: () => number; purgeGraceMs: number; tenantPolicy: DeletionPolicy }) {
-    this.clock = clock;
-    this.purgeGraceMs = purgeGraceMs;
-    this.tenantPolicy = tenantPolicy;
-  }
-
-  // What the bridges write.
+export class Ledger extends LedgerTenants implements LedgerView {
+// What the bridges write.
 
   receive(input: DeletionInput, requestedAtMs = this.clock()): Row {
     const known = this.deletions.find(({ requestId }) => requestId === input.requestId);
@@ -88,18 +27,6 @@ export class Ledger implements LedgerView {
     const serviceInstanceId = subject.kind === 'service' ? subject.serviceInstanceId : null;
     const service = this.services.find((one) => one.tenantId === tenantId && one.serviceInstanceId === serviceInstanceId);
     return this.insert(input, workflowIdFor(subject), { tenantId, serviceInstanceId, generation: service?.generation ?? 0, requestedAtMs, emptying: null });
-  }
-
-  private insert(input: DeletionInput, workflowId: string, { requestedAtMs, ...of }: Pick<Row, 'tenantId' | 'serviceInstanceId' | 'generation' | 'emptying'> & { requestedAtMs: number }): Row {
-    const row: Row = {
-      requestId: input.requestId, kind: input.subject.kind, workflowId, gdprMode: input.gdprMode, input, ...of,
-      status: 'PENDING', attempt: 0, claimedRun: null, held: false, failureCode: null, duplicateOf: null, outcome: null,
-      receivedAtMs: this.clock(), requestedAt: new Date(requestedAtMs), dueAtMs: this.clock() + input.policy.dueInMs + (input.subject.kind === 'tenant' ? 0 : input.graceMs),
-      step: 0, answers: [], sentAtMs: undefined, parkedAtMs: undefined,
-    };
-    this.deletions.push(row);
-    this.note(row, 'received', 'request received');
-    return row;
   }
 
   /** @returns the signal that the workflow must get, if any */
@@ -112,42 +39,6 @@ export class Ledger implements LedgerView {
     if (verdict.note !== undefined) this.note(row, 'result', `${status} of attempt ${attempt.attempt}: ${verdict.note}`);
     if (!verdict.wake) return undefined;
     return { workflowId: row.workflowId, signal: { requestId: row.requestId, attempt: attempt.attempt, status, ...(status === 'FAILURE' && { failureCode }) } };
-  }
-
-  provision(tenantId: string, serviceInstanceId: string, dependsOn: readonly string[]): void {
-    const tenant = this.tenant(tenantId);
-    const known = this.service(tenantId, serviceInstanceId);
-    const provisionedAt = new Date(this.clock());
-    const isAnew = known?.status !== 'ACTIVE';
-    if (!known) this.services.push({ tenantId, serviceInstanceId, dependsOn, status: 'ACTIVE', generation: 1, provisionedAt });
-    else if (known.status === 'ACTIVE') known.dependsOn = dependsOn;
-    else Object.assign(known, { dependsOn, status: 'ACTIVE', generation: known.generation + 1, provisionedAt });
-    if (isAnew) this.revokeForOlderIncarnations(tenantId, serviceInstanceId);
-    if (tenant.status === 'ACTIVE') return;
-    const wasEmptied = tenant.status !== 'UNKNOWN';
-    Object.assign(tenant, { status: 'ACTIVE', gdprDeletions: 0, otherDeletions: 0 });
-    if (!wasEmptied) return;
-    for (const row of this.deletions) if (row.kind === 'tenant' && row.tenantId === tenantId) this.revoke(row);
-    this.wakeTenant(tenantId);
-  }
-
-  private revokeForOlderIncarnations(tenantId: string, serviceInstanceId: string): void {
-    const service = this.service(tenantId, serviceInstanceId);
-    for (const row of this.deletions) {
-      if (row.tenantId !== tenantId || row.serviceInstanceId !== serviceInstanceId) continue;
-      for (const attempt of this.attemptsOf(row)) {
-        if (!isIncarnationAskedFor({ generation: attempt.generation, requestedAt: row.requestedAt }, service)) attempt.revoked = true;
-      }
-    }
-  }
-
-  deprovision(tenantId: string, serviceInstanceId: string): void {
-    const tenant = this.tenant(tenantId);
-    const service = this.service(tenantId, serviceInstanceId);
-    if (service?.status !== 'ACTIVE') return;
-    service.status = 'DEPROVISIONED';
-    this.wakeDependencies(service);
-    this.wakeTenantIfEmpty(tenant);
   }
 
   // The activities of a deletion.
@@ -230,14 +121,6 @@ export class Ledger implements LedgerView {
     return this.step('confirmEmpty', call, (row) => ({ outcome: this.cancelWhenRefilled(row) ? 'refilled' : 'empty' }));
   }
 
-  private cancelWhenRefilled(row: Row): boolean {
-    const tenant = this.tenant(row.tenantId ?? '');
-    if (this.activeServices(tenant.tenantId).length === 0 && tenant.status !== 'ACTIVE' && tenant.emptyings === row.emptying) return false;
-    this.revoke(row);
-    this.endAsCancelled(row, 'the tenant has services again');
-    return true;
-  }
-
   complete(call: CompleteCall): CompleteAnswer {
     return this.step('complete', call, (row) => {
       Object.assign(row, { status: 'COMPLETED', failureCode: null, parkedAtMs: undefined });
@@ -261,30 +144,6 @@ export class Ledger implements LedgerView {
       }
       return { outcome: 'completed', durationMs: this.clock() - row.receivedAtMs, leftOver };
     });
-  }
-
-  private settleService(row: Row, attemptNumber: number): void {
-    const tenant = this.tenant(row.tenantId ?? '');
-    const gdpr = [row, ...this.joinedTo(row)].some(({ gdprMode }) => gdprMode);
-    if (gdpr) tenant.gdprDeletions++;
-    else tenant.otherDeletions++;
-    if (tenant.status === 'UNKNOWN') return;
-    const attempt = this.attemptsOf(row).find((one) => one.attempt === attemptNumber);
-    const service = this.service(tenant.tenantId, row.serviceInstanceId ?? '');
-    if (service && isIncarnationAskedFor({ generation: attempt?.generation ?? 0, requestedAt: row.requestedAt }, service)) {
-      service.status = 'ERASED';
-      this.wakeDependencies(service);
-    }
-    if (tenant.status !== 'ACTIVE' || this.activeServices(tenant.tenantId).length > 0) return;
-    if (this.underWay(tenant.tenantId).length === 0 && purgeAfter(tenant) !== 'automatic') this.becomeEmpty(tenant);
-    else this.wakeTenant(tenant.tenantId);
-  }
-
-  private settleTenant(row: Row): void {
-    const tenant = this.tenant(row.tenantId ?? '');
-    if (tenant.status === 'ACTIVE' || tenant.emptyings !== row.emptying) return;
-    tenant.status = 'ERASED';
-    this.send(row, TOPICS.tenantLifecycle, 'TENANT_ERASED', `${row.requestId}/TENANT_ERASED/1`, tenant.tenantId);
   }
 
   noteFailedAttempt(call: FailedAttemptCall): NotedAnswer {
@@ -410,58 +269,6 @@ export class Ledger implements LedgerView {
     Object.assign(to, { attempt: from.attempt, held: from.held, step: from.step, answers: [] });
   }
 
-  // The activities of a tenant.
-
-  decideEmptying(tenantId: string): TenantAnswer {
-    const tenant = this.tenant(tenantId);
-    const verdict = decideOnTenant(tenant, this.activeServices(tenantId).length, this.underWay(tenantId).length);
-    const begun = this.latestCleanUp(tenant);
-    if (begun && !isFinal(begun.status)) return { outcome: 'clean-up', input: begun.input };
-    if (verdict !== 'becomes-empty' && verdict !== 'empty') return { outcome: 'nothing', why: verdict };
-    if (verdict === 'becomes-empty') {
-      this.becomeEmpty(tenant);
-      if (purgeAfter(tenant) === 'automatic') this.openCleanUp(tenant, tenantRequestId(tenantId, tenant.emptyings), this.purgeGraceMs);
-    }
-    const latest = this.latestCleanUp(tenant);
-    if (!latest) return { outcome: 'nothing', why: 'nobody asked to erase it' };
-    return isFinal(latest.status) ? { outcome: 'nothing', why: 'the clean-up has ended' } : { outcome: 'clean-up', input: latest.input };
-  }
-
-  private underWay(tenantId: string): Row[] {
-    return this.deletions.filter((row) => row.tenantId === tenantId && row.kind === 'service' && (row.status === 'PENDING' || row.status === 'SENT_TO_AIRFLOW'));
-  }
-
-  private becomeEmpty(tenant: TenantRow): void {
-    Object.assign(tenant, { status: 'EMPTY', emptyings: tenant.emptyings + 1 });
-    const { tenantId } = tenant;
-    const requestId = tenantRequestId(tenantId, tenant.emptyings);
-    const message = { requestId, destination: TOPICS.tenantLifecycle, key: tenantId, eventType: 'TENANT_EMPTY', eventId: `${requestId}/TENANT_EMPTY/1` };
-    this.outbox.push(message);
-    this.onWritten({ message });
-  }
-
-  requestErasure({ tenantId, act }: EraseCall): EraseAnswer {
-    const tenant = this.tenant(tenantId);
-    const latest = this.latestCleanUp(tenant);
-    if (tenant.status !== 'EMPTY' || this.activeServices(tenantId).length > 0) return { outcome: 'refused', why: tenant.status };
-    if (latest && !isFinal(latest.status)) return { outcome: 'clean-up', input: latest.input };
-    const turns = this.deletions.filter((row) => row.kind === 'tenant' && row.tenantId === tenantId && row.emptying === tenant.emptyings).length;
-    return { outcome: 'clean-up', input: this.openCleanUp(tenant, tenantRequestId(tenantId, tenant.emptyings, turns + 1), 0, act) };
-  }
-
-  private openCleanUp({ tenantId, emptyings }: TenantRow, requestId: string, graceMs: number, act?: PersonAct): DeletionInput {
-    const input: DeletionInput = {
-      requestId, traceId: requestId, subject: { kind: 'tenant', tenantId, emptying: emptyings }, gdprMode: true, dryRun: false, graceMs, policy: this.tenantPolicy,
-    };
-    const row = this.insert(input, tenantWorkflowId(tenantId), { tenantId, serviceInstanceId: null, generation: 0, emptying: emptyings, requestedAtMs: this.clock() });
-    if (act) this.note(row, 'asked for', 'a person had it erased', act);
-    return input;
-  }
-
-  private latestCleanUp({ tenantId, emptyings }: TenantRow): Row | undefined {
-    return this.deletions.findLast((row) => row.kind === 'tenant' && row.tenantId === tenantId && row.emptying === emptyings);
-  }
-
   // One step of a deletion: at most once per number.
 
   private step<Answer>(name: string, call: StepCall, work: (row: Row) => Answer): Answer | NotOurs {
@@ -478,71 +285,6 @@ export class Ledger implements LedgerView {
     row.step = call.step;
     row.answers.push({ step: call.step, asked, answer });
     return answer;
-  }
-
-  private row(requestId: string): Row | undefined {
-    return this.deletions.find((row) => row.requestId === requestId);
-  }
-  private joinedTo(row: Row): Row[] {
-    const all = this.deletions.filter(({ duplicateOf, outcome }) => duplicateOf === row.requestId && outcome === null);
-    return all.sort((a, b) => a.receivedAtMs - b.receivedAtMs || (a.requestId < b.requestId ? -1 : 1));
-  }
-  private attemptsOf(row: Row): Writable<SeenAttempt>[] {
-    return this.attempts.filter(({ requestId }) => requestId === row.requestId);
-  }
-  private revoke(row: Row, except = 0): void {
-    for (const attempt of this.attemptsOf(row)) if (attempt.attempt !== except) attempt.revoked = true;
-  }
-  private markTimedOut(row: Row, number: number): void {
-    for (const attempt of this.attemptsOf(row)) if (attempt.attempt === number && attempt.result === null) attempt.timedOut = true;
-  }
-  private note(row: Row, what: string, cause: string, act?: PersonAct): void {
-    const line = { requestId: row.requestId, what, status: row.status, attempt: row.attempt, cause, person: act?.by ?? null, atMs: this.clock() };
-    this.timeline.push(line);
-    this.onWritten({ line });
-  }
-  private send(row: Row, destination: string, eventType: string, eventId: string, key = row.workflowId): void {
-    this.outbox.push({ requestId: row.requestId, destination, key, eventType, eventId });
-  }
-  private notify(row: Row, eventType: string): void {
-    const n = this.outbox.filter((message) => message.requestId === row.requestId && message.destination === TOPICS.notifications).length;
-    this.send(row, TOPICS.notifications, eventType, `${row.requestId}/notification/${n + 1}`);
-  }
-  private endAsCancelled(row: Row, cause: string, act?: PersonAct): void {
-    Object.assign(row, { status: 'CANCELLED', duplicateOf: null, parkedAtMs: undefined });
-    this.note(row, 'cancelled', cause, act);
-    this.notify(row, 'deletion.cancelled');
-  }
-
-  private tenant(tenantId: string): TenantRow {
-    const known = this.tenants.find((tenant) => tenant.tenantId === tenantId);
-    if (known) return known;
-    const tenant: TenantRow = { tenantId, status: 'UNKNOWN', emptyings: 0, gdprDeletions: 0, otherDeletions: 0 };
-    this.tenants.push(tenant);
-    return tenant;
-  }
-  private service(tenantId: string, id: string): ServiceRow | undefined {
-    return this.services.find((one) => one.tenantId === tenantId && one.serviceInstanceId === id);
-  }
-  private activeServices(tenantId: string): Pick<ActiveService, 'serviceInstanceId' | 'dependsOn' | 'deletion'>[] {
-    return this.services.filter((one) => one.tenantId === tenantId && one.status === 'ACTIVE').map(({ serviceInstanceId, dependsOn }) => {
-      const live = this.deletions.filter((row) => row.tenantId === tenantId && row.serviceInstanceId === serviceInstanceId && isLive(row));
-      const isBusy = live.some(({ status }) => status !== 'FAILED' && status !== 'TIMEOUT');
-      const isBlocked = live.every(({ failureCode }) => failureCode === 'DEPENDENCY_BLOCKED');
-      return { serviceInstanceId, dependsOn, deletion: live.length === 0 ? 'none' : isBusy ? 'live' : isBlocked ? 'blocked' : 'parked' };
-    });
-  }
-  private wakeDependencies({ tenantId, dependsOn }: ServiceRow): void {
-    for (const id of dependsOn) this.wakeUps.push({ workflowId: workflowIdFor({ kind: 'service', tenantId, serviceType: '', serviceInstanceId: id }) });
-  }
-  private wakeTenantOf(row: Row): void {
-    if (row.kind === 'service' && row.tenantId !== null) this.wakeTenantIfEmpty(this.tenant(row.tenantId));
-  }
-  private wakeTenantIfEmpty({ tenantId, status }: TenantRow): void {
-    if (status === 'ACTIVE' && this.activeServices(tenantId).length === 0) this.wakeTenant(tenantId);
-  }
-  private wakeTenant(tenantId: string): void {
-    this.wakeUps.push({ workflowId: tenantWorkflowId(tenantId), tenantId });
   }
 }
 

@@ -3,7 +3,8 @@ import {
   isFinal, isParked, SIGNALS, UPDATES, workflowIdFor, type DeletionInput, type DeletionPolicy, type FailureCode, type PersonAct, type Subject, type WorkflowStatus,
 } from '../../../contracts/names/index.js';
 import type { ActName } from '../../../workflows/deletion.rules.js';
-import { Ledger, type Row } from './ledger.js';
+import { Ledger } from './ledger.js';
+import type { Row } from './ledger-tables.js';
 import type { SeenLine, SeenMessage } from './ledger-view.js';
 import { ledgerFaults } from './ledger-invariants.js';
 import { DELETION_STATUS, VirtualTemporal, type ActivityTable, type Execution, type Faults } from './virtual-temporal.js';
