@@ -14,10 +14,12 @@ export interface IngressOptions {
   /** How often each comes again. */
   readonly repeats: number;
   readonly env: Readonly<Record<string, string>>;
+  readonly profileDir?: string | undefined;
 }
 
 const GOAL_DUPLICATES_PER_SECOND = 5_000;
-const POLL_MS = 50;
+/** To be asked takes the ingress some ms. */
+const POLL_MS = 200;
 const CHUNK = 500;
 /** A member of a group may be silent for so long: the session timeout is 10 s. */
 const MOST_SECONDS_STILL = 7;
@@ -37,7 +39,7 @@ interface Found {
 export async function runIngress(rig: Rig, options: IngressOptions): Promise<SectionReport> {
   const found: Found[] = [];
   await rig.freshTemporal();
-  const ingress = await startContestant(rig, 'expunge', { split: 'apart', roles: ['ingress'], env: options.env });
+  const ingress = await startContestant(rig, 'expunge', { split: 'apart', roles: ['ingress'], env: options.env, profileDir: options.profileDir });
   try {
     await handled(rig, ingress, 'new', userRequests(WARM_UP).requests);
     for (let n = 0; n < options.repetitions; n++) {

@@ -57,7 +57,7 @@ export async function runSection(rig: Rig, section: Section, options: SectionOpt
       return costReport(await runCost(rig, chosen), chosen);
     }
     case 'ingress':
-      return runIngress(rig, { repetitions, requests: quick ? 1_000 : 2_000, repeats: 10, env });
+      return runIngress(rig, { repetitions, requests: quick ? 1_000 : 2_000, repeats: 20, env, profileDir });
     case 'nova': {
       const chosen = { repetitions, records: options.burst ?? 10_000, bytes: 1_000, perSecond: 1_000, warmUp: 10_000, env, profileDir };
       return novaReport(await runNova(rig, chosen), chosen);

@@ -1,5 +1,5 @@
 import type { IncomingMessage, MessageHandler } from '../../bus/messages.js';
-import { consumerGroup, isFinal, TOPICS } from '../../contracts/names/index.js';
+import { consumerGroup, TOPICS } from '../../contracts/names/index.js';
 import { MessageFault, parseServiceDeletionRequest, parseServiceEvent, parseUserDeletionRequest, traceContext } from '../../contracts/topics/index.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
@@ -51,7 +51,7 @@ export function createIngress(deps: IngressDeps): Record<string, MessageHandler>
   const receive = inBatches<NewRequest, Received>((requests) => receiveAll(database, requests), IN_BATCHES);
   const slots = createSlots(() => AT_ONCE);
   const acceptOf = ({ signal }: IncomingMessage) => (draft: RequestDraft): Promise<void> =>
-    accept(deps, receive, (received) => slots.within('starts', signal, () => deps.startOrJoin(received)), draft);
+    accept(deps, receive, (toStart) => slots.within('starts', signal, () => deps.startOrJoin(toStart)), draft);
   /** A user whose deletion was received under an older pepper is known by that until it is done. */
   const acceptUser = async (message: IncomingMessage, userId: string, draftFor: (subjectRef: string) => RequestDraft): Promise<void> => {
     const acceptDraft = acceptOf(message);
@@ -112,7 +112,7 @@ async function accept(deps: IngressDeps, receive: (request: NewRequest) => Promi
     }
   });
   describeDeletion({ status: received.status, outcome: received.isNew ? 'received' : 'known' });
-  if (isFinal(received.status) || received.claimed) return;
-  const outcome = await startOrJoin(received);
+  if (!received.toStart) return;
+  const outcome = await startOrJoin(received.toStart);
   deps.log.info({ requestId: input.requestId, kind: input.subject.kind, isNew: received.isNew }, `request ${outcome}`);
 }

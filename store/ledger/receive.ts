@@ -23,7 +23,12 @@ export interface NewRequest extends Partial<TraceContext> {
 export interface Received {
   readonly isNew: boolean;
   readonly status: DeletionStatus;
-  readonly claimed: boolean;
+  /** What its workflow is to be started with, unless one has claimed it or it has ended. */
+  readonly toStart: ToStart | undefined;
+}
+
+/** A deletion that no workflow has claimed. */
+export interface ToStart {
   /** As first received: what a start must carry, whatever the policy says by now. */
   readonly input: DeletionInput;
   readonly workflowId: string;
@@ -49,15 +54,18 @@ export class LiveUnderAnotherRef extends Error {
 }
 
 /** What is known of a row that a request met. */
-interface Known extends Omit<Received, 'isNew'> {
+interface Known extends Pick<Received, 'status'> {
   readonly requestId: string;
+  /** Of one that has ended or is claimed it is not read. */
+  readonly input: DeletionInput | null;
+  readonly workflowId: string;
   readonly kind: string;
   readonly userId: string | null;
   readonly tenantId: string | null;
   readonly serviceInstanceId: string | null;
 }
 
-const KNOWN = 'd.status, d.claimed_run IS NOT NULL AS claimed, d.input, d.workflow_id, d.kind, d.user_id, d.tenant_id, d.service_instance_id';
+const KNOWN = `d.status, CASE WHEN d.claimed_run IS NULL AND d.status IN ${LIVE} THEN d.input END AS input, d.workflow_id, d.kind, d.user_id, d.tenant_id, d.service_instance_id`;
 
 const INSERT_NEW = `
   WITH asked AS (SELECT *, CASE WHEN kind = 'user' AND NOT "dryRun" THEN nullif(
@@ -88,26 +96,28 @@ const INSERT_NEW = `
  */
 export async function receiveAll(database: Queryable, requests: readonly NewRequest[]): Promise<(Received | RequestIdConflict | LiveUnderAnotherRef)[]> {
   // Of requests that share an id only the first can be new; the others meet its row.
-  const firsts = [...new Map([...requests].reverse().map((request) => [request.input.requestId, request])).values()]
-    // Two that enter the same ids in another order would wait for one another.
-    .sort((a, b) => (a.input.requestId < b.input.requestId ? -1 : 1));
+  const firstById = new Map([...requests].reverse().map((request) => [request.input.requestId, request]));
+  // Two that enter the same ids in another order would wait for one another.
+  const firsts = [...firstById.values()].sort((a, b) => (a.input.requestId < b.input.requestId ? -1 : 1));
   const answers = await database.rows<Answer>(INSERT_NEW, [
     JSON.stringify(firsts.map(rowOf)),
     JSON.stringify(firsts.flatMap(({ messages }) => messages.map(withLane))),
   ]);
-  const isNew = new Set(answers.filter((answer) => answer.isNew).map(({ requestId }) => requestId));
+  const newIds = new Set(answers.filter((answer) => answer.isNew).map(({ requestId }) => requestId));
+  const isNew = (request: NewRequest): boolean => newIds.has(request.input.requestId) && firstById.get(request.input.requestId) === request;
   const known = new Map<string, Known>(answers.filter(isKnown).map((answer) => [answer.requestId, answer]));
   const refused = new Map(answers.filter((answer) => !isKnown(answer)).map(({ requestId, refusedFor }) => [requestId, refusedFor]));
-  const unseen = requests.filter((request) => !known.has(request.input.requestId) && !(isNew.has(request.input.requestId) && firsts.includes(request)));
+  const unseen = requests.filter((request) => !known.has(request.input.requestId) && !isNew(request));
   for (const row of await rowsOf(database, unseen.map(({ input }) => input.requestId))) known.set(row.requestId, row);
   return requests.map((request) => {
     const { input, workflowId } = request;
-    if (isNew.has(input.requestId) && firsts.includes(request)) return { isNew: true, status: 'PENDING', claimed: false, input, workflowId };
+    if (isNew(request)) return { isNew: true, status: 'PENDING', toStart: { input, workflowId } };
     const row = known.get(input.requestId);
     const liveRef = refused.get(input.requestId);
     if (!row && liveRef != null) return new LiveUnderAnotherRef(input.requestId, liveRef);
     if (!row) throw new Error(`request ${input.requestId} vanished from the ledger between insert and select`);
-    return isOfSameSubject(request, row) ? { isNew: false, status: row.status, claimed: row.claimed, input: row.input, workflowId: row.workflowId } : new RequestIdConflict(input.requestId, row.kind);
+    if (!isOfSameSubject(request, row)) return new RequestIdConflict(input.requestId, row.kind);
+    return { isNew: false, status: row.status, toStart: row.input === null ? undefined : { input: row.input, workflowId: row.workflowId } };
   });
 }
 

@@ -32,7 +32,7 @@ describe('a request', () => {
     const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
     const received = await atOnce(50, () => receive(store.database, request));
     expect(received.filter(({ isNew }) => isNew)).toHaveLength(1);
-    expect(received.every(({ status, claimed }) => status === 'PENDING' && !claimed)).toBe(true);
+    expect(received.map(({ status, toStart }) => ({ status, toStart }))).toEqual(Array.from({ length: 50 }, () => ({ status: 'PENDING', toStart: { input: request.input, workflowId: request.workflowId } })));
     const record = await readDeletion(store.database, request.input.requestId);
     expect(record?.timeline.map(({ what }) => what)).toEqual(['received']);
     expect(await outboxOf(store.database, request.input.requestId)).toHaveLength(1);
@@ -42,7 +42,17 @@ describe('a request', () => {
     const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
     await receive(store.database, request);
     const again = await receive(store.database, { ...request, input: { ...request.input, gdprMode: true, policy: { ...testPolicy, autoRetries: 99 } } });
-    expect(again).toEqual({ isNew: false, status: 'PENDING', claimed: false, input: request.input, workflowId: request.workflowId });
+    expect(again).toEqual({ isNew: false, status: 'PENDING', toStart: { input: request.input, workflowId: request.workflowId } });
+  });
+
+  test.each([
+    { what: 'is claimed', set: "claimed_run = 'a-run'", status: 'PENDING' },
+    { what: 'has ended', set: "status = 'CANCELLED'", status: 'CANCELLED' },
+  ])('that comes again when it $what has no workflow to be started', async ({ set, status }) => {
+    const request = serviceRequest(freshId('trace'), freshId('tenant'), 'db');
+    await receive(store.database, request);
+    await store.database.rows(`UPDATE deletions SET ${set} WHERE request_id = $1`, [request.input.requestId]);
+    expect(await receive(store.database, request)).toEqual({ isNew: false, status, toStart: undefined });
   });
 
   test('of another subject under the same id is no duplicate: trace a_b with instance c, trace a with instance b_c', async () => {
