@@ -1,6 +1,6 @@
 import type { Queryable } from '../database.js';
 import { STANDING, standingOf, type JobStanding, type StandingRow } from './read.js';
-import type { Attempt } from './rows.js';
+import { idsIn, type Attempt } from './rows.js';
 
 /**
  * Notes that Airflow has taken the jobs' runs; a run's id is its job's.
@@ -10,7 +10,7 @@ export async function markPosted(queryable: Queryable, jobIds: readonly string[]
   const rows = await queryable.rows<StandingRow>(
     `WITH a AS (
        UPDATE attempts SET posted_at = coalesce(posted_at, now()), airflow_run_id = coalesce(airflow_run_id, job_id)
-       WHERE job_id IN (SELECT job_id FROM attempts WHERE job_id = ANY($1) ORDER BY job_id FOR UPDATE) RETURNING *)
+       WHERE job_id IN (SELECT job_id FROM attempts WHERE job_id = ANY ${idsIn('$1')} ORDER BY job_id FOR UPDATE) RETURNING *)
      SELECT ${STANDING} FROM a JOIN deletions d USING (request_id)`,
     [jobIds],
   );

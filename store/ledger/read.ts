@@ -1,6 +1,6 @@
 import { isFinal } from '../../contracts/names/index.js';
 import type { Queryable } from '../database.js';
-import type { Attempt, Deletion } from './rows.js';
+import { idsIn, type Attempt, type Deletion } from './rows.js';
 import { readLinked, readVerification, type Verification } from './verifications.js';
 
 /** A line of the timeline, as written. */
@@ -62,7 +62,7 @@ export interface JobStanding {
 
 /** The fence: tells whether jobs still stand. @returns by job id; none for a job that the ledger never sent */
 export async function readJobs(queryable: Queryable, jobIds: readonly string[]): Promise<Map<string, JobStanding>> {
-  const rows = await queryable.rows<StandingRow>(`SELECT ${STANDING} FROM attempts a JOIN deletions d USING (request_id) WHERE a.job_id = ANY($1)`, [jobIds]);
+  const rows = await queryable.rows<StandingRow>(`SELECT ${STANDING} FROM attempts a JOIN deletions d USING (request_id) WHERE a.job_id = ANY ${idsIn('$1')}`, [jobIds]);
   return new Map(rows.map((row) => [row.jobId, standingOf(row)]));
 }
 

@@ -1,7 +1,7 @@
 import { isFinal, type AirflowResultSignal, type FailureCode } from '../../contracts/names/index.js';
 import type { Database, Transaction } from '../database.js';
 import { judgeResult, type ResultVerdict } from './results.rules.js';
-import type { Attempt, Deletion } from './rows.js';
+import { idsIn, type Attempt, type Deletion } from './rows.js';
 
 /** What Airflow, or the bridge that speaks for it, reported of a job. */
 export interface JobResult {
@@ -76,12 +76,12 @@ async function keepPlainResults(database: Database, results: ReadonlyMap<string,
   const rows = await database.rows<Kept & { jobId: string }>(
     `WITH d AS (
        SELECT request_id, workflow_id, attempt FROM deletions
-       WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY($2)) AND status = 'SENT_TO_AIRFLOW' ORDER BY request_id FOR UPDATE),
+       WHERE request_id IN (SELECT request_id FROM attempts WHERE job_id = ANY ${idsIn('$2')}) AND status = 'SENT_TO_AIRFLOW' ORDER BY request_id FOR UPDATE),
      kept AS (
        SELECT a.job_id, a.attempt, d.request_id, d.workflow_id FROM attempts a JOIN d ON d.request_id = a.request_id AND d.attempt = a.attempt
-       WHERE a.job_id = ANY($2) AND a.result IS NULL ORDER BY a.job_id FOR UPDATE OF a)
+       WHERE a.job_id = ANY ${idsIn('$2')} AND a.result IS NULL ORDER BY a.job_id FOR UPDATE OF a)
      UPDATE attempts a SET ${SET_RESULT} FROM kept, ${RESULTS}
-     WHERE a.job_id = ANY($2) AND a.job_id = r."jobId" AND kept.job_id = a.job_id
+     WHERE a.job_id = ANY ${idsIn('$2')} AND a.job_id = r."jobId" AND kept.job_id = a.job_id
      RETURNING kept.*`,
     asParams([...results.values()]),
   );

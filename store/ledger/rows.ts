@@ -6,6 +6,12 @@ export const LIVE = `(${LIVE_STATUSES.map((status) => `'${status}'`).join(', ')}
 /** For those who go through all that is live, and for nobody else: the condition of the index `deletions_live`, word for word. */
 export const ALL_LIVE = `status IN ${LIVE} AND due_at > '-infinity'`;
 
+/**
+ * Ids in a parameter, for `= ANY` in statements that are asked all the time. Of an array as it comes PostgreSQL knows the length, holds
+ * a plan for that length to be cheaper than one for any, and plans each time: as much work as the statement itself.
+ */
+export const idsIn = (parameter: string): string => `(ARRAY(SELECT unnest(${parameter}::text[])))`;
+
 /** A step that was committed. `asked` is a digest of the call. */
 export interface AnsweredStep {
   readonly step: number;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_VERIFICATION } from '../../contracts/names/index.js';
-import type { Database, Queryable } from '../../store/database.js';
+import { openDatabase, type Database, type Queryable } from '../../store/database.js';
 import { forgetProcessedEvents } from '../../store/inventory/feed.js';
 import { listServices, listTenants } from '../../store/inventory/list.js';
 import { readTenant } from '../../store/inventory/read.js';
@@ -8,10 +8,10 @@ import { isAsItWas, liveRowsAfter, noteMend } from '../../store/ledger/live.js';
 import { markPosted, takeOverdueJobs, takeRevokedJobs } from '../../store/ledger/jobs.js';
 import { noteEcho } from '../../store/ledger/echo.js';
 import { listDeletions } from '../../store/ledger/list.js';
-import { readDeletion, readJob, readUserOf } from '../../store/ledger/read.js';
+import { readDeletion, readJob, readJobs, readUserOf } from '../../store/ledger/read.js';
 import { ALL_LIVE, LIVE } from '../../store/ledger/rows.js';
 import { readStats } from '../../store/ledger/stats.js';
-import { hasEnded, recordResult } from '../../store/ledger/results.js';
+import { hasEnded, recordResult, recordResults } from '../../store/ledger/results.js';
 import { markSent, nextUnsent, outboxStats, purgeSent } from '../../store/outbox.js';
 import { applySubjectEvents } from '../../store/subjects/apply-events.js';
 import { entomb, eraseSubject } from '../../store/subjects/erase.js';
@@ -231,6 +231,27 @@ describe('no statement reads a large table whole', () => {
       'verifications: Index Only Scan verifications_to_look_at',
     ]);
   });
+});
+
+test('what the bridges ask for several jobs at once is planned for any number of them, and not each time', async () => {
+  const oneConnection = openDatabase({ url: store.databaseUrl, poolSize: 1 });
+  try {
+    const awaited = await store.database.rows<{ jobId: string }>(`SELECT a.job_id FROM attempts a JOIN deletions d USING (request_id) WHERE d.status = 'SENT_TO_AIRFLOW' AND a.result IS NULL ORDER BY a.job_id`);
+    const jobIds = awaited.map(({ jobId }) => jobId);
+    const times = 10;
+    for (let count = 1; count <= times; count++) {
+      const some = jobIds.splice(0, count);
+      expect((await readJobs(oneConnection, some)).size).toBe(count);
+      expect((await markPosted(oneConnection, some)).size).toBe(count);
+      const results = some.map((jobId) => ({ jobId, airflowRunId: jobId, status: 'SUCCESS', counts: {}, errorText: null, failureCode: 'DAG_FAILED' }) as const);
+      expect((await recordResults(oneConnection, results)).filter((one) => 'outcome' in one && one.outcome === 'wake')).toHaveLength(count);
+    }
+    const plans = await oneConnection.rows<{ generic: number; custom: number }>('SELECT generic_plans AS generic, custom_plans AS custom FROM pg_prepared_statements');
+    // PostgreSQL tries five plans for the very values before it settles on one for any.
+    expect(plans).toEqual(Array.from({ length: 3 }, () => ({ generic: times - 5, custom: 5 })));
+  } finally {
+    await oneConnection.close();
+  }
 });
 
 describe('no statement of one deletion reads what is live of all others', () => {
