@@ -71,9 +71,10 @@ async function growProcesses(rig: Rig, options: ScaleOptions): Promise<Growth[]>
     '2 workers': { copies: { worker: 2 } },
     '4 workers': { copies: { worker: 4 } },
     '2 of each bridge': { copies: { ingress: 2, trigger: 2, result: 2, relay: 2 } },
-    // What more workers cost whoever has them, on as many cores as before.
+    // What more processes cost whoever has them, on as many cores as before.
     'bare, 1 of each': { contestant: 'bare, local activities' },
     'bare, 2 workers': { copies: { worker: 2 }, contestant: 'bare, local activities' },
+    'bare, 2 of each bridge': { copies: { ingress: 2, trigger: 2, result: 2 }, contestant: 'bare, local activities' },
   };
   const costs: CostAtScale[] = [];
   for (let repetition = 0; repetition < options.repetitions; repetition++) {
@@ -86,6 +87,7 @@ async function growProcesses(rig: Rig, options: ScaleOptions): Promise<Growth[]>
     { of: 'worker processes', cases: ['1 of each', '2 workers', '4 workers'], costs },
     { of: 'bridge processes', cases: ['1 of each', '2 of each bridge'], costs },
     { of: 'worker processes of the bare one, with local activities', cases: ['bare, 1 of each', 'bare, 2 workers'], costs, isBeside: true },
+    { of: 'bridge processes of the bare one', cases: ['bare, 1 of each', 'bare, 2 of each bridge'], costs, isBeside: true },
   ];
 }
 
