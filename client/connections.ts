@@ -3,6 +3,7 @@ import { createKafka } from '../bus/kafka.js';
 import { createProducer, type Producer } from '../bus/producer.js';
 import type { Config } from '../platform/config.js';
 import type { Log } from '../platform/log.js';
+import { temporalCalls } from '../platform/temporal-calls.js';
 import { causeOf, ClientFault } from './faults.js';
 
 /** Connections that are made when they are first needed. */
@@ -23,7 +24,7 @@ export function createConnections(config: () => Config, log: Log): Connections {
   return {
     temporal: async () => {
       const { temporal } = config();
-      connection ??= Connection.connect({ ...temporal.connection, connectTimeout: CONNECT_TIMEOUT_MS });
+      connection ??= Connection.connect({ ...temporal.connection, interceptors: temporalCalls(), connectTimeout: CONNECT_TIMEOUT_MS });
       try {
         return new Client({ connection: await connection, namespace: temporal.namespace });
       } catch (error) {

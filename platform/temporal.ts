@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import { grpcErrorOf } from './grpc-error.js';
 import type { Log } from './log.js';
 import { untilReachable } from './patience.js';
+import { temporalCalls } from './temporal-calls.js';
 
 type TemporalPart = Pick<Config, 'temporal'>;
 
@@ -32,7 +33,7 @@ const serverName = ({ temporal }: TemporalPart): string => `Temporal at ${tempor
 
 /** As Connection.connect, which leaves a channel that goes on dialling behind when it fails. */
 async function connectOnce({ temporal }: TemporalPart): Promise<Connection> {
-  const connection = Connection.lazy(temporal.connection);
+  const connection = Connection.lazy({ ...temporal.connection, interceptors: temporalCalls() });
   try {
     await connection.ensureConnected();
     return connection;

@@ -1,4 +1,6 @@
+import type { ConnectionOptions } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { temporalCalls } from '../../platform/temporal-calls.js';
 import { MissingToolError } from '../../stack/errors.js';
 import { timeSkippingServer } from '../../stack/fetch/time-skipping-server.js';
 
@@ -7,11 +9,12 @@ import { timeSkippingServer } from '../../stack/fetch/time-skipping-server.js';
  * Time is skipped for the whole server, so tests that use one run one after another.
  */
 export async function createTimeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
+  const plugins = [{ name: 'calls', configureConnection: (options: ConnectionOptions) => ({ ...options, interceptors: temporalCalls() }) }];
   try {
     const path = await timeSkippingServer(process.env);
-    return await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+    return await TestWorkflowEnvironment.createTimeSkipping({ plugins, server: { executable: { type: 'existing-path', path } } });
   } catch (error) {
     if (!(error instanceof MissingToolError)) throw error;
-    return TestWorkflowEnvironment.createTimeSkipping();
+    return TestWorkflowEnvironment.createTimeSkipping({ plugins });
   }
 }
