@@ -57,6 +57,7 @@ describe('results', () => {
     await waitFor('what came behind is a dead letter', () => house.bus.messages('airflow.pipeline.result.dlq').some(({ value }) => value?.toString() === JSON.stringify(behind.value)));
     const { body } = await house.api(`/api/v1/deletions/${requestId}`);
     expect(body).toMatchObject({ status: 'COMPLETED', timeline: answer['timeline'] as Json, failure: null, attempts: [{ result: 'SUCCESS' }] });
+    await waitFor('the end is told', () => notificationsOf(house, requestId).length > 0);
     expect(notificationsOf(house, requestId)).toMatchObject([{ status: 'COMPLETED' }]);
     expect(triggersOf(house, requestId)).toHaveLength(1);
   });
