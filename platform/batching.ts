@@ -12,7 +12,7 @@ export interface BatchingOptions {
 }
 
 /** For what is asked once or twice for a deletion, and may be answered a little later where there are many. */
-export const WHERE_THERE_ARE_MANY: Gathering = { fromPerSecond: 15, together: 10, mostMs: 200 };
+export const WHERE_THERE_ARE_MANY: Gathering = { fromPerSecond: 15, together: 10, mostMs: 100 };
 
 interface Waiting<Item, Result> {
   readonly item: Item;

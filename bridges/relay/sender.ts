@@ -32,7 +32,7 @@ export class RelayOutage extends Error {
 }
 
 /** A batch costs a statement and a request to the broker, and wakes its readers. */
-const GATHERING: Gathering = { fromPerSecond: 40, together: 30, mostMs: 200 };
+const GATHERING: Gathering = { fromPerSecond: 40, together: 10, mostMs: 100 };
 /** Batches in a row before lanes may be given up for another relay's sake. */
 const MOST_BATCHES = 8;
 
