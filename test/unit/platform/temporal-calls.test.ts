@@ -1,19 +1,8 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor, type ConnectionOptions, type GrpcRetryOptions } from '@temporalio/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporalCalls } from '../../../platform/temporal-calls.js';
-
-/** A port at which nobody listens. */
-async function deadPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+import { choosePorts } from '../../../stack/ports.js';
 
 /** Makes a call that fails, and closes its connection before it is tried again. */
 async function closeBeforeRetry(interceptorsFor: (retries: GrpcRetryOptions) => NonNullable<ConnectionOptions['interceptors']>): Promise<{ readonly ended: Promise<unknown> }> {
@@ -26,7 +15,9 @@ async function closeBeforeRetry(interceptorsFor: (retries: GrpcRetryOptions) => 
       return 50;
     },
   };
-  const connection = Connection.lazy({ address: `127.0.0.1:${await deadPort()}`, interceptors: interceptorsFor(retries) });
+  // A free port: nobody listens there.
+  const { temporal = 0 } = await choosePorts([{ name: 'temporal' }]);
+  const connection = Connection.lazy({ address: `127.0.0.1:${temporal}`, interceptors: interceptorsFor(retries) });
   const ended = connection.workflowService.getSystemInfo({}).then(() => 'answered', (error: unknown) => error);
   await failed;
   await connection.close();
