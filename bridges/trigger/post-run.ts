@@ -1,7 +1,7 @@
 import type { MessageHandler } from '../../bus/messages.js';
 import type { ResultErrorCode } from '../../contracts/names/index.js';
 import { MessageFault, parseAirflowTrigger, traceContextOf, type AirflowTrigger, type TraceContext } from '../../contracts/topics/index.js';
-import { inBatches, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
+import { inBatches, type BatchingOptions, WHERE_THERE_ARE_MANY } from '../../platform/batching.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import { describeDeletion } from '../../platform/tracing/about.js';
@@ -49,12 +49,14 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
     describeDeletion({ jobId, requestId: job.requestId, attempt: job.attempt, lane: job.lane });
     const outcome = await slots.within(job.lane, message.signal, async (waited): Promise<Outcome> => {
       // While it waited for the lane a person may have withdrawn it.
-      const standing = waited ? ((await jobs.read(jobId)) ?? job) : job;
+      const standing = waited ? ((await jobs.readNow(jobId)) ?? job) : job;
       if (standing.result !== null) return 'skipped';
       if (!standing.stands) return skip(deps, jobs, trigger, standing.reason);
-      return post(deps, jobs, trigger, missingSince, currentPlace() ?? traceContextOf(message.headers));
+      return post(deps, trigger, missingSince, currentPlace() ?? traceContextOf(message.headers));
     });
     missingSince.delete(jobId);
+    // The mark gathers with others: a place in the lane is for what is asked of Airflow.
+    if (outcome === 'posted' || outcome === 'known') await failIfRevokedMeanwhile(deps, message.signal, trigger.payload.dag_id, await jobs.markPosted(jobId));
     metrics.triggersHandled.inc({ lane: job.lane, outcome });
     describeDeletion({ outcome });
     log.info({ jobId, lane: job.lane, outcome }, 'trigger handled');
@@ -64,19 +66,22 @@ export function createPostRun(deps: PostRunDeps): MessageHandler {
 /** The ledger's jobs, asked and marked together with those of other triggers. */
 interface Jobs {
   read(jobId: string): Promise<JobStanding | null>;
+  /** For whoever holds a place in a lane: lets no others gather. */
+  readNow(jobId: string): Promise<JobStanding | null>;
   markPosted(jobId: string): Promise<JobStanding | null>;
 }
 
 function jobsOf(database: Queryable): Jobs {
-  const together = (ask: typeof readJobs) =>
+  const together = (ask: typeof readJobs, options?: Pick<BatchingOptions, 'gathering'>) =>
     inBatches<string, JobStanding | null>(async (jobIds) => {
       const found = await ask(database, jobIds);
       return jobIds.map((jobId) => found.get(jobId) ?? null);
-    }, { mostItems: 200, gathering: WHERE_THERE_ARE_MANY });
-  return { read: together(readJobs), markPosted: together(markPosted) };
+    }, { mostItems: 200, ...options });
+  const gathering = { gathering: WHERE_THERE_ARE_MANY };
+  return { read: together(readJobs, gathering), readNow: together(readJobs), markPosted: together(markPosted, gathering) };
 }
 
-async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, missingSince: Map<string, number>, place: TraceContext | undefined): Promise<Outcome> {
+async function post(deps: PostRunDeps, trigger: AirflowTrigger, missingSince: Map<string, number>, place: TraceContext | undefined): Promise<Outcome> {
   const { airflow } = deps;
   const { jobId, payload: { dag_id: dagId, conf: asked } } = trigger;
   // The run stands under this very post.
@@ -88,13 +93,11 @@ async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, miss
   const answer = await airflow.createRun(dagId, jobId, conf);
   switch (answer.outcome) {
     case 'created':
-      await failIfRevokedMeanwhile(deps, dagId, await jobs.markPosted(jobId));
       return 'posted';
     case 'exists': {
       const run = await airflow.getRun(dagId, jobId);
       if (!run) throw new AirflowUnavailable('create run', 'it said that the run is there already, and then that it is not');
       if (!isSameConf(conf, run.conf)) return fail('RUN_MISMATCH', 'A run of this id is there already, with another conf');
-      await failIfRevokedMeanwhile(deps, dagId, await jobs.markPosted(jobId));
       return 'known';
     }
     case 'dag-missing': {
@@ -109,13 +112,15 @@ async function post(deps: PostRunDeps, jobs: Jobs, trigger: AirflowTrigger, miss
 }
 
 /** The fence's second look: a job revoked while its run was being made must not run. */
-async function failIfRevokedMeanwhile({ airflow, log }: PostRunDeps, dagId: string, job: JobStanding | null): Promise<void> {
+async function failIfRevokedMeanwhile({ airflow, slots, log }: PostRunDeps, signal: AbortSignal, dagId: string, job: JobStanding | null): Promise<void> {
   if (!job || job.stands) return;
-  const { jobId } = job;
-  // A quick run may have erased and ended its deletion by now: only one that has not begun is failed, a running one asks the fence.
-  if ((await airflow.getRun(dagId, jobId))?.state !== 'queued') return;
-  log.warn({ jobId }, 'the job was revoked while its run was being made; failing the run');
-  await airflow.failRun(dagId, jobId);
+  const { jobId, lane } = job;
+  await slots.within(lane, signal, async () => {
+    // A quick run may have erased and ended its deletion by now: only one that has not begun is failed, a running one asks the fence.
+    if ((await airflow.getRun(dagId, jobId))?.state !== 'queued') return;
+    log.warn({ jobId }, 'the job was revoked while its run was being made; failing the run');
+    await airflow.failRun(dagId, jobId);
+  });
 }
 
 /** A job that does not stand is not posted. Should an earlier try have posted it, its run is seen to by the watcher from now on. */

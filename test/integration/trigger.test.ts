@@ -137,6 +137,22 @@ describe('a trigger', () => {
     expect((await attemptOf(house.database, hanging[2]!.jobId)).postedAt).toBeNull();
     for (const { jobId } of hanging) await posted(jobId);
   });
+
+  test('holds no place of its lane while its mark waits for the ledger', async () => {
+    const handler = createPostRun({ database: house.database, airflow: airflow(), slots: createSlots(() => 1), dagMissingGraceMs: 0, metrics, log: house.log, speak: () => Promise.resolve() });
+    const [first, second] = [await sentJob(house.database), await sentJob(house.database)];
+    const inAirflow = ({ jobId }: typeof first) => until('Airflow has its run', async () => (await airflow().getRun('service_cleanup_dag', jobId)) !== undefined);
+    const handled = await house.database.transaction(async (tx) => {
+      await tx.rows('SELECT 1 FROM attempts WHERE job_id = $1 FOR UPDATE', [first.jobId]);
+      const one = handler(incoming(TOPICS.airflowTrigger, first.trigger));
+      await inAirflow(first);
+      const other = handler(incoming(TOPICS.airflowTrigger, second.trigger));
+      await inAirflow(second);
+      return [one, other];
+    });
+    await Promise.all(handled);
+    await Promise.all([posted(first.jobId), posted(second.jobId)]);
+  });
 });
 
 describe('the fence', () => {
