@@ -13,10 +13,7 @@ beforeAll(async () => {
   house = await openHouse({ env: { RECONCILE_QUIET: '0s' } });
   await schedule().pause('only the passes that the test starts');
 });
-afterAll(async () => {
-  await schedule().unpause();
-  await house.close();
-});
+afterAll(() => schedule().unpause().finally(() => house.close()));
 
 /** Has the schedule that `expunge setup` made start a pass, and waits for its result. */
 async function pass(): Promise<{ readonly workflowId: string; readonly result: Json }> {
